@@ -1,0 +1,428 @@
+"""Open a sealed file with nothing but this one file, `cryptography` and `pyzstd`.
+
+    python rescue.py FILE --key-file K [-o OUT]          (- is standard input or output)
+
+Written from docs/format.md alone and in its order; the section numbers below are that document's. It shares no code with
+the rest of chatseal, so it is also the oracle that the fast reader is tested against. It reads forward only, holds one
+frame and the seek table, and makes every check of section 5 before it lets go of a byte:
+
+    header     version, size, slots, pad, end         a slot and the key give the file key, which proves the header
+    payload    salt, commitment, record, record ...   the file key gives a record key, which opens record by record
+    stream     head, data frame ..., tail, table      each zstd frame is checked whole, decompressed, released
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import enum
+import hashlib
+import hmac
+import io
+import itertools
+import json
+import os
+import re
+import struct
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+import pyzstd
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+
+if TYPE_CHECKING:  # only public-key slots need cryptography 47 or later: with a backup key a far older one will do
+    from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
+
+# --- Section 1: limits and conventions --------------------------------------------------------------------------------
+
+HEADER_STEP, HEADER_MAX = 4096, 65536
+PAYLOAD_MIN, PAYLOAD_MAX = 72, (1 << 63) - 1
+RECORD, TAG = 16384, 16
+CONTENT_MAX = WINDOW_MAX = 16 << 20
+COMPRESSED_MAX = 16_842_752  # ZSTD_COMPRESSBOUND(CONTENT_MAX)
+BLOCK_MAX = 128 << 10  # of zstd, RFC 8878 section 3.1.1.2.4
+METADATA_MAX, FRAMES_MAX = 4096, 1 << 22
+
+
+class Failure(enum.StrEnum):
+    NOT_SEALED = "not a sealed file"
+    HEADER_DAMAGED = "header damaged"
+    WRONG_KEY = "wrong key"
+    HEADER_ALTERED = "header altered"
+    DAMAGED = "damaged"
+    TRUNCATED = "truncated"
+    TRAILING_BYTES = "trailing bytes"
+
+
+class RescueError(Exception):
+    """A file that does not open: the class of the failure, and the place where it was noticed."""
+
+    def __init__(self, failure: Failure, place: str) -> None:
+        super().__init__(f"{failure}: {place}")
+        self.failure, self.place = failure, place
+
+
+def unbase64(text: bytes) -> bytes:
+    """The bytes whose unpadded base64 is *text*, or ValueError: every value has one spelling."""
+    value = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    if base64.b64encode(value).rstrip(b"=") != text:
+        raise ValueError("not canonical base64")
+    return value
+
+
+def read_up_to(source: BinaryIO, size: int) -> bytes:
+    """The next *size* bytes, fewer only at the end of the source: a pipe may give less at a time."""
+    data = bytearray()
+    while len(data) < size and (piece := source.read(size - len(data))):
+        data += piece
+    return bytes(data)
+
+
+# --- Section 2: header ------------------------------------------------------------------------------------------------
+
+VERSION_LINE = b"chatseal/v1 sealed\n"
+END_OF_BLOCK = re.compile(rb"\nend [A-Za-z0-9+/]{11} [A-Za-z0-9+/]{43}\n\Z")
+GRAMMAR = re.compile(
+    rb"""chatseal/v1\ sealed\n
+    (?: size\ (?P<size> [1-9][0-9]{1,18} ) \n )?
+    (?P<slots> (?: (?= .{1,4096}\n ) slot\ (?:
+        key\ [A-Za-z0-9+/]{139}                              # 104 bytes
+        | hpke\ [A-Za-z0-9+/]{1558}                          # 1168 bytes
+        | (?! key\  | hpke\  ) [a-z]{1,16} (?: \ [!-~]+ )+   # types unknown here: skipped
+    ) \n ){1,32} )
+    pad\ \.*\n
+    (?P<end> end\ (?P<checksum> .{11} )\ (?P<mac> .{43} ) \n )""",
+    re.VERBOSE,
+)
+
+
+class Header(NamedTuple):
+    size: int | None
+    slots: list[tuple[bytes, bytes]]  # type and body, of the types known here
+    authenticated: bytes  # what the MAC covers of it
+    mac: bytes
+
+
+def read_header(source: BinaryIO) -> Header:
+    """Section 5, steps 1 and 2: blocks until one ends with an end line; grammar and limits; then the checksum."""
+    text = block = b""
+    while not END_OF_BLOCK.search(block):
+        if len(text) == HEADER_MAX:
+            raise RescueError(Failure.HEADER_DAMAGED, "no end line")
+        block = read_up_to(source, HEADER_STEP)
+        text += block
+        if text[: len(VERSION_LINE)] != VERSION_LINE[: len(text)]:
+            raise RescueError(Failure.NOT_SEALED, "its first line is another")
+        if len(block) < HEADER_STEP:  # a payload has other bytes than a header
+            cut = re.fullmatch(rb"[\n -~]*", text)
+            raise RescueError(Failure.TRUNCATED if cut else Failure.HEADER_DAMAGED, "no end line before the end of the file")
+    try:
+        if not (lines := GRAMMAR.fullmatch(text)):
+            raise ValueError("grammar")
+        size = int(lines["size"]) if lines["size"] else None
+        if size and not PAYLOAD_MIN <= size <= PAYLOAD_MAX:
+            raise ValueError("size line")
+        slots = [(kind, unbase64(body)) for kind, body in re.findall(rb"(?m)^slot (key|hpke) (.*)$", lines["slots"])]
+        checksum, mac = unbase64(lines["checksum"]), unbase64(lines["mac"])
+    except ValueError:
+        raise RescueError(Failure.HEADER_DAMAGED, "its lines break the grammar or the limits") from None
+    if checksum != hashlib.sha256(text[: lines.start("end")]).digest()[:8]:
+        raise RescueError(Failure.HEADER_DAMAGED, "its checksum is another")
+    return Header(size, slots, text[: lines.start("mac")], mac)
+
+
+def open_slot(header: Header, key: bytes | MLKEM768X25519PrivateKey) -> bytes:
+    """Section 5, step 3: the file key, from the first slot of the key's type that opens."""
+    for kind, body in header.slots:
+        with contextlib.suppress(RescueError, InvalidTag):
+            if kind == b"key" and isinstance(key, bytes):
+                label, message = b"chatseal/v1 slot key", io.BytesIO(body)
+                kek = HKDF(SHA512(), 32, None, label).derive(key)
+                return b"".join(open_message(kek, label, message.read(56), message.read))
+            if kind == b"hpke" and not isinstance(key, bytes):
+                from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+                suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA512, AEAD.AES_256_GCM)
+                return suite.decrypt(body, key, info=b"chatseal/v1 slot hpke\0sealed")
+    raise RescueError(Failure.WRONG_KEY, "no slot of this file opens with it")
+
+
+# --- Section 3: payload -----------------------------------------------------------------------------------------------
+
+
+def open_message(key: bytes, context: bytes, start: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """A Cobblestone-256 message, record by record; *start* is its salt and commitment, *read* gives what follows.
+
+    `cryptography` has this construction as one stream, `Cobblestone256Decryptor`, and whoever recovers a file by hand
+    should take that. It answers everything with the same empty exception, though, and section 5 wants a damaged record
+    told from a missing one; so the commitment is compared here (step 5), and records are opened one by one (step 6).
+    """
+    label = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0"
+    okm = HKDFExpand(SHA512(), 76, label + start[:24] + context).derive(key)
+    aead, base_nonce, commitment = AESGCM(okm[:32]), int.from_bytes(okm[32:44], "big"), okm[44:]
+    if not hmac.compare_digest(commitment, start[24:]):
+        raise RescueError(Failure.DAMAGED, "beginning of the payload")
+    for number in itertools.count():
+        record, place = read(RECORD + TAG), f"record {number}"
+        if len(record) < TAG:  # the source ends after a full record or inside a tag
+            raise RescueError(Failure.TRUNCATED, place)
+        last = len(record) < RECORD + TAG
+        try:
+            yield aead.decrypt((base_nonce ^ number).to_bytes(12, "big"), record, None)
+        except InvalidTag:
+            raise RescueError(Failure.TRUNCATED if last else Failure.DAMAGED, place) from None
+        if last:
+            return
+
+
+class Payload:
+    """What follows the header, counted: never more than the size line says, if there is one."""
+
+    def __init__(self, source: BinaryIO, size: int | None) -> None:
+        self.source, self.size, self.count = source, size, 0
+
+    def read(self, size: int) -> bytes:
+        data = read_up_to(self.source, size if self.size is None else min(size, self.size - self.count))
+        self.count += len(data)
+        return data
+
+    def verdict(self, failure: RescueError | None) -> RescueError | None:
+        """What to report after *failure*, or after none: a size line names it by the length of the source (section 5)."""
+        if self.size is None:
+            return failure
+        while self.count <= self.size and (piece := self.source.read(1 << 20)):
+            self.count += len(piece)
+        if self.count < self.size:
+            return RescueError(Failure.TRUNCATED, f"{self.size - self.count} bytes are missing at the end")
+        if self.count > self.size:
+            return RescueError(Failure.TRAILING_BYTES, "the file is longer than its size line says")
+        return failure and RescueError(Failure.DAMAGED, failure.place)  # no byte is missing, so whatever fails is damage
+
+
+# --- Section 4: stream ------------------------------------------------------------------------------------------------
+
+HEAD, DATA, TAIL, TABLE = (struct.pack("<I", magic) for magic in (0x184D2A5A, 0xFD2FB528, 0x184D2A5B, 0x184D2A5E))
+SEEKABLE = 0x8F92EAB1
+RLE_BLOCK, RESERVED_BLOCK = 1, 3
+
+
+class Stream:
+    """The authenticated stream, taken in exact pieces."""
+
+    def __init__(self, records: Iterator[bytes]) -> None:
+        self.records, self.ready, self.place = records, bytearray(), "head"
+
+    def check(self, right: bool) -> None:
+        if not right:
+            raise RescueError(Failure.DAMAGED, self.place)
+
+    def take(self, size: int) -> bytes:
+        """The next *size* bytes, gathered as they arrive: nothing is allocated because a length field claims it."""
+        while len(self.ready) < size:
+            record = next(self.records, b"")
+            self.check(record != b"")
+            self.ready += record
+        data = bytes(self.ready[:size])
+        del self.ready[:size]
+        return data
+
+
+def read_frames(stream: Stream) -> Iterator[bytes]:
+    """Section 5, steps 7 and 8: the plaintext of each data frame once it is checked, then the checks of the end."""
+    entries, plain_size = bytearray(), 0  # of the only seek table that can be right
+    stream.check(stream.take(4) == HEAD)
+    head, size = read_metadata(stream)
+    stream.check(head.get("kind") in ("file", "stream"))
+    stream.check(isinstance(head.get("name", ""), str) and isinstance(head.get("mtime", 0), int))
+    entries += struct.pack("<II", size, 0)
+
+    stream.place = "data frame 0"
+    while (magic := stream.take(4)) == DATA:
+        plain, size = read_data_frame(stream)
+        entries += struct.pack("<II", size, len(plain))
+        plain_size += len(plain)
+        stream.check(len(entries) // 8 < FRAMES_MAX)  # the tail needs an entry too
+        yield plain
+        stream.place = f"data frame {len(entries) // 8 - 1}"
+
+    stream.check(magic == TAIL)
+    stream.place = "tail"
+    tail, size = read_metadata(stream)
+    stream.check(tail.get("size") == plain_size)
+    entries += struct.pack("<II", size, 0)
+
+    stream.place = "seek table"
+    footer = struct.pack("<IBI", len(entries) // 8, 0, SEEKABLE)
+    table = TABLE + struct.pack("<I", len(entries) + len(footer)) + entries + footer
+    stream.check(stream.take(len(table)) == table)
+    stream.check(not stream.ready and not any(stream.records))  # which opens the last record, if that one is empty
+
+
+def read_metadata(stream: Stream) -> tuple[dict[str, str | int], int]:
+    """The members of a head or tail, whose magic has been taken, and the size of the frame."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        stream.check(len(dict(pairs)) == len(pairs))
+        return dict(pairs)
+
+    size = int.from_bytes(stream.take(4), "little")
+    stream.check(size <= METADATA_MAX)
+    try:
+        members = json.loads(stream.take(size).decode("utf-8"), object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        raise RescueError(Failure.DAMAGED, stream.place) from None
+    stream.check(isinstance(members, dict))
+    for value in members.values():  # type() because a bool is an int to isinstance()
+        if type(value) is str:
+            stream.check(not re.search("[\ud800-\udfff]", value))  # half a character
+        else:
+            stream.check(type(value) is int and abs(value) < 1 << 63)
+    return members, 8 + size
+
+
+def read_data_frame(stream: Stream) -> tuple[bytes, int]:
+    """The plaintext of a data frame, whose magic has been taken, and its compressed size (RFC 8878, section 3.1.1)."""
+    frame = bytearray(DATA + stream.take(1))
+    descriptor, window = frame[4], 0
+    stream.check(descriptor & 0b1111 == 0b0100)  # reserved bit, content checksum, no dictionary id; bit 4 is unused
+    one_segment = bool(descriptor & 0b10_0000)  # then the window is the whole content, and has no field
+    if not one_segment:
+        frame += stream.take(1)
+        window = (1 << 10 + (frame[5] >> 3)) // 8 * (8 + (frame[5] & 0b111))
+    width = (1 if one_segment else 0, 2, 4, 8)[descriptor >> 6]
+    field = stream.take(width)
+    frame += field
+    content_size = int.from_bytes(field, "little") + (256 if width == 2 else 0)
+    stream.check(1 <= content_size <= CONTENT_MAX and window <= WINDOW_MAX)  # an absent Content_Size reads as 0
+
+    last = 0
+    while not last:  # the walk over the blocks gives the exact compressed size
+        frame += stream.take(3)
+        block = int.from_bytes(frame[-3:], "little")
+        last, block_type, block_size = block & 1, block >> 1 & 0b11, block >> 3
+        stream.check(block_type != RESERVED_BLOCK and block_size <= BLOCK_MAX)
+        frame += stream.take(1 if block_type == RLE_BLOCK else block_size)
+        stream.check(len(frame) + 4 <= COMPRESSED_MAX)
+    frame += stream.take(4)  # the content checksum, which the decoder compares
+
+    decoder = pyzstd.ZstdDecompressor()
+    try:
+        plain = decoder.decompress(frame, content_size + 1)  # no more: four bytes of a block can become 128 KiB
+    except pyzstd.ZstdError:
+        raise RescueError(Failure.DAMAGED, stream.place) from None
+    stream.check(len(plain) == content_size and decoder.eof and not decoder.unused_data)
+    return plain, len(frame)
+
+
+# --- Section 5: reading -----------------------------------------------------------------------------------------------
+
+
+EXIT_CODES = {Failure.WRONG_KEY: 12, Failure.TRUNCATED: 14}  # 13 for the other classes
+
+
+def rescue(source: BinaryIO, key: bytes | MLKEM768X25519PrivateKey) -> Iterator[bytes]:
+    """The plaintext, frame by frame. If a RescueError ends it, what came before is a true prefix of the plaintext."""
+    if isinstance(key, bytes) and len(key) != 32:
+        raise ValueError("a backup key has 32 bytes")
+    header = read_header(source)  # steps 1 and 2
+    file_key = open_slot(header, key)  # step 3
+    payload = Payload(source, header.size)
+    start = payload.read(56)
+    if len(start) < 56:
+        raise RescueError(Failure.TRUNCATED, "beginning of the payload")
+    mac_key = HKDFExpand(SHA512(), 32, b"chatseal/v1 header").derive(file_key)
+    mac = hmac.digest(mac_key, header.authenticated + start, "sha512")[:32]
+    if not hmac.compare_digest(mac, header.mac):  # step 4
+        raise RescueError(Failure.HEADER_ALTERED, "the header and the beginning of the payload do not belong together")
+    failure = None
+    try:
+        records = open_message(file_key, b"chatseal/v1\0sealed", start, payload.read)  # steps 5 and 6
+        yield from read_frames(Stream(records))  # steps 7 and 8
+    except RescueError as error:
+        failure = error
+    if verdict := payload.verdict(failure):
+        raise verdict
+
+
+# --- Section 7: the command line --------------------------------------------------------------------------------------
+
+
+def read_key_file(path: str) -> bytes | MLKEM768X25519PrivateKey:
+    """A backup key (64 hexadecimal digits, grouped or not) or a private key (a line that says so); # begins a comment."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read(1 << 16)
+    except OSError as error:  # said without the path, lest somebody typed the key itself there
+        raise OSError(error.errno, f"key file: {error.strerror}") from None
+    lines = [line for line in text.splitlines() if not line.startswith(b"#")]
+    digits = re.sub(rb"[ -]", b"", b"".join(lines))
+    if re.fullmatch(rb"[0-9A-Fa-f]{64}", digits):
+        return bytes.fromhex(digits.decode())
+    with contextlib.suppress(ValueError):
+        (line,) = (line for line in lines if line.startswith(b"chatseal-private-key "))
+        secret = unbase64(line.partition(b" ")[2])
+        from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+        from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
+
+        seed, x25519 = MLKEM768PrivateKey.from_seed_bytes(secret[:64]), X25519PrivateKey.from_private_bytes(secret[64:])
+        return MLKEM768X25519PrivateKey(seed, x25519)
+    raise OSError(f"{path!r} holds neither 64 hexadecimal digits nor one line chatseal-private-key")
+
+
+def write_beside(target: str, pieces: Iterator[bytes]) -> None:
+    """Write *pieces* to a new file, which gets the name *target* once all of it was right and is on stable storage."""
+    if os.path.lexists(target):
+        raise FileExistsError(f"{target!r} exists, and is not written over")
+    descriptor, beside = tempfile.mkstemp(prefix=".rescue-", dir=os.path.dirname(target) or ".")  # its owner's alone
+    try:
+        with open(descriptor, "wb") as out:
+            out.writelines(pieces)
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(beside, target)  # fails where a rename would replace what got that name meanwhile
+        except FileExistsError:
+            raise FileExistsError(f"{target!r} appeared meanwhile, and is not written over") from None
+        except OSError:  # a file system without links
+            os.rename(beside, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # it was renamed
+            os.unlink(beside)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code: 0 ok, 1 other failure, 2 usage, 10 no such file, 12 wrong key, 14 truncated, 13 all else in the file."""
+    parser = argparse.ArgumentParser(prog="rescue", description="Open a sealed file of chatseal.", allow_abbrev=False)
+    parser.add_argument("file", metavar="FILE", help="the sealed file, or - for standard input")
+    parser.add_argument("--key-file", metavar="K", required=True, help="a file with the backup key or the private key")
+    parser.add_argument("-o", metavar="OUT", default="-", help="a new file for the plaintext (default: standard output)")
+    options = parser.parse_args(arguments)
+    standard = options.file == "-"
+    try:
+        key = read_key_file(options.key_file)
+        with open(0 if standard else options.file, "rb", closefd=not standard) as source:
+            if options.o != "-":
+                write_beside(options.o, rescue(source, key))
+            else:
+                with open(1, "wb", closefd=False) as out:
+                    out.writelines(rescue(source, key))
+        return 0
+    except RescueError as error:
+        message, code = f"{options.file!r}: {error}", EXIT_CODES.get(error.failure, 13)
+    except OSError as error:
+        message, code = str(error), 10 if isinstance(error, FileNotFoundError) else 1
+    except (ImportError, UnsupportedAlgorithm, MemoryError, KeyboardInterrupt) as error:
+        message, code = f"stopped by {type(error).__name__}: {error}", 1
+    print(f"rescue: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
