@@ -1,0 +1,114 @@
+"""App: the command `chatseal`. Its commands are a table, so that `--help` loads none of them."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+import click
+from click.shell_completion import shell_complete
+
+from chatseal._version import VERSION
+from chatseal.cli import output
+from chatseal.cli.command import Group
+from chatseal.cli.output import Output
+
+NAME = "chatseal"
+COMPLETE_VAR = "_CHATSEAL_COMPLETE"
+COMMANDS = {  # name: (module, what it does)
+    "key": ("chatseal.cli.key", "Make a backup key or a key pair."),
+    "seal": ("chatseal.cli.seal", "Compress and encrypt files, or a stream."),
+    "unseal": ("chatseal.cli.unseal", "Decrypt and decompress sealed files, or a stream."),
+    "verify": ("chatseal.cli.verify", "Check every byte of sealed files, and write nothing."),
+    "inspect": ("chatseal.cli.inspect", "Show what a sealed file tells, without and with the key."),
+    "cat": ("chatseal.cli.cat", "Write the plaintext of a sealed file, or a part of it."),
+    "doctor": ("chatseal.cli.doctor", "Show versions, measure speeds, and name what limits this machine."),
+    "sample": ("chatseal.cli.sample", "Write a chat database with nobody's messages, to try things on."),
+    "completion": ("chatseal.cli.completion", "Print the script that makes a shell complete commands."),
+}
+
+
+class App(Group):
+    """The table of commands, and around each command: signals, failures in words, exit codes, no noise at the end."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> Any:
+        """Run, tell, exit: no traceback, no half line, whatever happens."""
+        words = list(sys.argv[1:] if args is None else args)
+        name = prog_name or NAME
+        if instruction := os.environ.get(COMPLETE_VAR):
+            sys.exit(shell_complete(self, {"obj": Output()}, name, COMPLETE_VAR, instruction))
+        output.prepare()
+        out = Output()
+        try:
+            with StoppedBySignals():
+                code = self._run(out, name, words)
+        except BaseException as error:
+            out.json = out.json or (isinstance(error, click.UsageError) and "--json" in words)
+            code = out.failed(error)
+        output.finish()
+        sys.exit(code)
+
+    def _run(self, out: Output, name: str, words: list[str]) -> int:
+        try:
+            with self.make_context(name, words, obj=out) as context:
+                return int(self.invoke(context) or 0)
+        except click.exceptions.Exit as asked:  # by --help and --version
+            return asked.exit_code
+
+
+class StoppedBySignals:
+    """Inside the block, a request to end is an interruption like Ctrl-C, so that nothing incomplete is left behind."""
+
+    def __enter__(self) -> None:
+        self._before = {}
+        for name in ("SIGTERM", "SIGHUP"):
+            with suppress(AttributeError, ValueError):  # not on this system; not in this thread
+                number = getattr(signal, name)
+                if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and is right
+                    self._before[number] = signal.signal(number, signal.default_int_handler)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+@click.group(
+    cls=App,
+    synopsis="COMMAND ...",
+    examples=[
+        ("A key, once; keep a copy of it offline", "chatseal key new --out my.key"),
+        ("Seal a chat database", "chatseal seal msgstore.db -o msgstore.db.seal --key-file my.key"),
+        ("Check that it can be opened", "chatseal verify msgstore.db.seal --key-file my.key"),
+        ("Get it back", "chatseal unseal msgstore.db.seal -o restored.db --key-file my.key"),
+        ("In a pipeline", "pg_dump chats | chatseal seal - -o - --key-file my.key | ssh nas 'cat > chats.seal'"),
+    ],
+)
+@click.version_option(VERSION, "--version", prog_name=NAME, message="%(prog)s %(version)s")
+def chatseal() -> None:
+    """End-to-end encrypted backups of chat databases, at the speed of zstd.
+
+    A sealed file is compressed and encrypted for the holders of keys: of a backup key (64 hexadecimal digits, which you keep
+    offline) or of the private halves of public keys. Nobody else can read it, and no change to it goes unnoticed.
+
+    Written to a name, a file appears whole or not at all. Written to a pipe, only what was checked comes out, and the exit code
+    tells whether it was all. `-` is standard input or output. Sizes are written 64K, 1M, 1G (powers of two; also 1GiB) or 1GB
+    (powers of ten).
+
+    `chatseal COMMAND --help` explains a command. NO_COLOR turns colours off.
+    """

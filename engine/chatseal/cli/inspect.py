@@ -1,0 +1,156 @@
+"""`chatseal inspect`: what a sealed file tells, without and with the key."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+import chatseal
+from chatseal import BackupKey, IntegrityError, PrivateKey, TruncatedError
+from chatseal.cli import amounts
+from chatseal.cli.command import Command, pass_output
+from chatseal.cli.key_files import openers
+from chatseal.cli.options import FileName, key_file_option
+from chatseal.cli.output import Output
+from chatseal.cli.words import escape
+from chatseal.format.labels import SEALED, VERSION
+from chatseal.format.payload import stream_length
+from chatseal.sealing.faults import length_error
+from chatseal.sealing.opening import RawHeader, read_header, taker
+from chatseal.sealing.source import open_source
+
+_HOLDERS = {"key": "backup key", "hpke": "public key"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Row = tuple[str, str]
+
+
+@click.command(
+    cls=Command,
+    synopsis="SRC [--key-file K]",
+    examples=[
+        ("What anybody can see", "chatseal inspect msgstore.db.seal"),
+        ("What you can see", "chatseal inspect msgstore.db.seal --key-file my.key"),
+        ("The plaintext's size, in a script", "chatseal inspect msgstore.db.seal --key-file my.key --json | jq .plain_bytes"),
+    ],
+)
+@click.argument("source", metavar="SRC", type=FileName())
+@key_file_option("File with a backup key or a private key. Can be given several times.", required=False)
+@pass_output
+def command(out: Output, source: str, key_files: tuple[str, ...]) -> None:
+    """Show what the sealed file SRC tells of itself.
+
+    Anybody sees: the version, who can open it (kinds of keys, not which), its length and whether that is what its header says. The
+    header's checksum is checked.
+
+    With the key: the header is authentic, the name and time of what was sealed, its size, its frames, and that their table is
+    right. Names come from whoever sealed the file, and are shown with escapes. The data itself is not read; `verify` does that.
+    """
+    keys = openers(key_files, out)
+    out.subject = source
+    with open_source(source) as opened:
+        found = read_header(taker(opened), os.path.basename(source))
+        length = None if opened.length is None else opened.length - len(found.raw)
+    record, rows = _seen_by_anybody(source, found, length)
+    failure: Exception | None = None
+    if keys:
+        try:
+            more, more_rows = _seen_with(source, keys)
+            record |= more
+            rows += more_rows
+        except Exception as error:
+            failure = error
+    else:
+        failure = _wrong_length(os.path.basename(source), found.header.size, length)
+    width = max(len(name) for name, _ in rows) + 2
+    out.show(record, "\n".join(f"{name:{width}}{value}" for name, value in rows))
+    if failure is not None:
+        raise failure
+
+
+def _seen_by_anybody(source: str, found: RawHeader, length: int | None) -> tuple[dict[str, object], list[Row]]:
+    size, slots = found.header.size, Counter(slot.type for slot in found.header.slots)
+    fits = _fits(size, length)
+    record: dict[str, object] = {
+        "source": source,
+        "version": VERSION,
+        "kind": SEALED,
+        "slots": dict(slots),
+        "header_bytes": len(found.raw),
+        "size_line": size,
+        "payload_bytes": length,
+        "fits": fits,
+    }
+    opens = ", ".join(f"{_plural(count, _HOLDERS.get(kind, f'slot of the unknown type {kind}'))}" for kind, count in slots.items())
+    rows = [
+        ("file", escape(source)),
+        ("version", f"{VERSION} {SEALED}"),
+        ("opens with", f"1 of {opens}" if slots.total() > 1 else opens),
+        ("header", f"{len(found.raw)} bytes, its checksum is right"),
+        ("size line", "none: written to a pipe" if size is None else f"{size} bytes of payload"),
+        ("payload", _payload(size, length, fits)),
+    ]
+    return record, rows
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count > 1 else ''}"
+
+
+def _fits(size: int | None, length: int | None) -> bool | None:
+    """Whether a payload of *length* bytes can be whole; None if only the key can tell."""
+    if length is None:
+        return None
+    if size is not None:
+        return size == length
+    return None if stream_length(length) is not None else False
+
+
+def _wrong_length(name: str, size: int | None, length: int | None) -> IntegrityError | None:
+    """What is wrong with the length, as far as anybody can see."""
+    if size is None and _fits(size, length) is False:
+        return TruncatedError(f"{name} is truncated: no sealed file ends after so many bytes")
+    return length_error(name, size, length)
+
+
+def _payload(size: int | None, length: int | None, fits: bool | None) -> str:
+    if length is None:
+        return "of unknown length"
+    if fits:
+        return f"{length} bytes, as the size line says"
+    if fits is None:
+        return f"{length} bytes; whether that is all, only the key can tell"
+    if size is None:
+        return f"{length} bytes, which no payload has"
+    return f"{length} bytes: {size - length} are missing" if length < size else f"{length} bytes: {length - size} too many"
+
+
+def _seen_with(source: str, keys: Sequence[BackupKey | PrivateKey]) -> tuple[dict[str, object], list[Row]]:
+    with chatseal.open(source, "rb", key=keys) as reader:
+        name, mtime = reader.metadata.get("name"), reader.metadata.get("mtime")
+        size, frames = reader.size, reader.frames
+        ratio = size / os.stat(source).st_size
+    record: dict[str, object] = {
+        "authentic": True,
+        "content": reader.metadata["kind"],
+        "name": name,
+        "mtime_ns": mtime,
+        "plain_bytes": size,
+        "frames": frames,
+        "ratio": round(ratio, 4),
+        "table_ok": True,
+    }
+    rows = [
+        ("key", "right; the header is authentic"),
+        ("content", str(reader.metadata["kind"])),
+        ("name", "not known" if name is None else f'"{escape(str(name))}"'),
+        ("modified", "not known" if mtime is None else _moment(int(mtime))),
+        ("plaintext", f"{size} bytes ({amounts.amount(size)}), {amounts.times(ratio)} the sealed file"),
+        ("frames", f"{frames}, their table is right; `chatseal verify` reads them all"),
+    ]
+    return record, rows
+
+
+def _moment(nanoseconds: int) -> str:
+    return (_EPOCH + timedelta(microseconds=nanoseconds // 1000)).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,74 @@
+"""`chatseal unseal`: sealed files in, plaintext out."""
+
+import click
+
+import chatseal
+from chatseal.cli import amounts
+from chatseal.cli.command import Command, pass_output
+from chatseal.cli.key_files import openers
+from chatseal.cli.many import are_many, check_folder, report_all
+from chatseal.cli.options import DASH, force_option, key_file_option, memory_option, sources_argument, target_option, threads_option
+from chatseal.cli.output import Output
+from chatseal.cli.progress import Bar
+from chatseal.cli.streams import name_of, standard_input, standard_output
+
+
+@click.command(
+    cls=Command,
+    synopsis="SRC... -o DST --key-file K [OPTIONS]",
+    examples=[
+        ("One file", "chatseal unseal msgstore.db.seal -o msgstore.db --key-file my.key"),
+        ("Many files and folders into a folder, without their ending .seal", "chatseal unseal backup/ -o restored/ --key-file my.key"),
+        ("A stream", "ssh nas cat chats.tar.seal | chatseal unseal - -o - --key-file my.key | tar x"),
+        ("With a private key, what was sealed --to its public key", "chatseal unseal chat.db.seal -o chat.db --key-file home.key"),
+    ],
+)
+@sources_argument
+@target_option("The file to write, `-` for standard output, or a folder for many.")
+@key_file_option("File with a backup key or a private key. Can be given several times.")
+@threads_option
+@memory_option
+@force_option("Overwrite the target; write to a terminal.")
+@pass_output
+def command(
+    out: Output,
+    sources: tuple[str, ...],
+    target: str,
+    key_files: tuple[str, ...],
+    threads: int | None,
+    memory: int | None,
+    force: bool,
+) -> int:
+    """Check, decrypt and decompress the sealed file SRC into DST, which only you can read.
+
+    With several SRC, a folder as SRC or a folder as DST, each file loses its ending .seal and goes into the folder DST, and folders
+    keep their tree. A file that fails does not stop the others.
+
+    A file under its name is whole and checked. In a pipe, what comes out is checked but may end early: look at the exit code.
+    """
+    many = are_many(sources, target)
+    if many:
+        check_folder(sources, target)
+    key = openers(key_files, out)
+    if many:
+        bar = Bar(out, "unsealing")
+        try:
+            reports = chatseal.unseal_many(sources, target, key, threads=threads, memory=memory, overwrite=force, progress=bar.report)
+        except ValueError as error:  # two files would get one name
+            raise click.UsageError(str(error)) from None
+        return report_all(reports, bar, out, "unsealed", sources)
+    source = sources[0]
+    out.subject = name_of(source)
+    with Bar(out, f"unsealing {out.subject}") as bar:
+        summary = chatseal.unseal(
+            standard_input() if source == DASH else source,
+            standard_output(out, terminal=force) if target == DASH else target,
+            key,
+            threads=threads,
+            memory=memory,
+            overwrite=force,
+            progress=bar.report,
+        )
+    record = {"source": source, "target": target, **amounts.record(summary)}
+    out.result(record, f"unsealed {out.subject}: {amounts.amount(summary.plain_bytes)} in {amounts.speed(summary)}")
+    return 0

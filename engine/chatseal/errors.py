@@ -1,0 +1,135 @@
+"""What can go wrong, by what the caller can do about it, with the exit codes of the command line.
+
+    ChatsealError 1
+    +-- KeyFormatError 2        the text is not a key; also a ValueError
+    +-- WrongKeyError 12        no slot of the file opens with the keys given
+    +-- IntegrityError 13       what was sealed is not what is there
+    |   +-- NotSealedError      the beginning is not a sealed file's
+    |   +-- HeaderDamagedError  the header's grammar or checksum is wrong
+    |   +-- HeaderAlteredError  the key opens a slot, but the header is not the one that was written with it
+    |   +-- DamagedError        a record, a frame or the table
+    |   +-- TrailingBytesError  bytes follow the end
+    |   +-- TruncatedError 14   the end is missing
+    +-- SourceChangedError      the source grew, shrank or was written to while it was read
+    +-- TargetExistsError       nothing is overwritten unasked; also a FileExistsError
+    +-- LimitError              larger than the format allows
+    +-- CodecError              libzstd or libcrypto malfunctioned
+
+Errors of the operating system stay OSError. Texts name the place and the remedy, never a secret, and of damage never the content.
+"""
+
+import errno
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_PARTLY = 3
+EXIT_NOT_THERE = 10
+EXIT_BUSY = 11
+EXIT_WRONG_KEY = 12
+EXIT_DAMAGED = 13
+EXIT_TRUNCATED = 14
+EXIT_NO_SPACE = 15
+EXIT_INTERRUPTED = 130
+
+
+class ChatsealError(Exception):
+    """Base of all errors of this package. `remedy` is one sentence for people, or empty."""
+
+    exit_code: ClassVar[int] = EXIT_FAILED
+    remedy: str = ""
+
+
+class KeyFormatError(ChatsealError, ValueError):
+    """A text or file does not hold a key."""
+
+    exit_code = EXIT_USAGE
+    remedy = "A backup key is 64 hexadecimal digits; `chatseal key new --out FILE` makes one."
+
+
+class WrongKeyError(ChatsealError):
+    """None of the keys given opens the file."""
+
+    exit_code = EXIT_WRONG_KEY
+    remedy = "Use the key that the file was sealed with; `chatseal inspect FILE` shows what kinds of key it takes."
+
+
+class IntegrityError(ChatsealError):
+    """What is there is not what was sealed. Never says anything about content."""
+
+    exit_code = EXIT_DAMAGED
+    remedy = "Get another copy of the file."
+
+
+class NotSealedError(IntegrityError):
+    """The file does not begin like a sealed file of a version this reader knows."""
+
+    remedy = "Check that this is the right file; a sealed file begins with the line `chatseal/v1 sealed`."
+
+
+class HeaderDamagedError(IntegrityError):
+    """The header breaks its grammar, its limits or its checksum. The key was not tried."""
+
+    remedy = "Get another copy of the file; its first 4096 bytes are enough if only the header is damaged."
+
+
+class HeaderAlteredError(IntegrityError):
+    """A slot opened, but the header or the beginning of the payload is not what was written with that key."""
+
+    remedy = "Somebody may have changed who can open this file, or put a header before another payload. Get another copy."
+
+
+class DamagedError(IntegrityError):
+    """A record, a frame or the seek table is not what was sealed. `place` is a byte of the file or of the plaintext."""
+
+
+class TrailingBytesError(IntegrityError):
+    """The file is longer than what was sealed."""
+
+    remedy = "Remove the bytes after the end, or get another copy of the file."
+
+
+class TruncatedError(IntegrityError):
+    """The end of the file is missing."""
+
+    exit_code = EXIT_TRUNCATED
+    remedy = "Copy the file again from where it was sealed."
+
+
+class SourceChangedError(ChatsealError):
+    """The source was not the same from beginning to end."""
+
+    remedy = "Stop what writes to the file, or seal a copy of it. For a live database use a consistent copy."
+
+
+class TargetExistsError(ChatsealError, FileExistsError):
+    """There is something under the target's name already."""
+
+    remedy = "Choose another name, or overwrite it with --force."
+
+
+class LimitError(ChatsealError):
+    """More than the format allows."""
+
+
+class CodecError(ChatsealError):
+    """libzstd or libcrypto failed for a reason that is not the data's."""
+
+    remedy = "Run `chatseal doctor`, and report this with what it prints."
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code that tells a script what happened."""
+    if isinstance(error, ChatsealError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return EXIT_NO_SPACE
+        if error.errno == errno.ENOENT:
+            return EXIT_NOT_THERE
+        if error.errno in (errno.EBUSY, errno.ETXTBSY, errno.EAGAIN):
+            return EXIT_BUSY
+    return EXIT_FAILED

@@ -1,0 +1,67 @@
+"""What can be reported while work goes on and when it is done."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far work has come, in bytes of the source. `total` is None when nobody knows it."""
+
+    done: int
+    total: int | None
+
+
+Report = Callable[[Progress], object]
+INTERVAL = 0.1  # seconds between two reports
+
+
+class Reporter:
+    """Calls *report* at most every INTERVAL, and once at the end. Errors it raises stop the work."""
+
+    def __init__(self, report: Report | None, total: int | None) -> None:
+        self._report, self._total, self._next = report, total, 0.0
+
+    def tick(self, done: int) -> None:
+        if self._report is not None and (now := time.monotonic()) >= self._next:
+            self._next = now + INTERVAL
+            self._report(Progress(done, self._total))
+
+    def finish(self, done: int) -> None:
+        if self._report is not None:
+            self._report(Progress(done, done))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one finished seal, unseal or verify did. Sizes in bytes, time in seconds of wall clock; frames are those with content.
+
+    `serial_seconds` is the part of the pipeline's time that only one thread at a time could use."""
+
+    plain_bytes: int
+    sealed_bytes: int
+    frames: int
+    seconds: float
+    threads: int
+    serial_seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """Plaintext bytes for each sealed byte."""
+        return self.plain_bytes / self.sealed_bytes
+
+    @property
+    def rate(self) -> float:
+        """Plaintext bytes a second."""
+        return self.plain_bytes / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file of many: either a summary or the error that stopped this file alone."""
+
+    source: str
+    target: str
+    summary: Summary | None
+    error: Exception | None

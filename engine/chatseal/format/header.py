@@ -1,0 +1,165 @@
+"""Header: lines of text that say what a file is and who may open it (docs/format.md, section 2)."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from chatseal.errors import HeaderAlteredError, HeaderDamagedError, NotSealedError, TruncatedError
+from chatseal.format.labels import HEADER_MAC, SEALED, VERSION
+
+BLOCK = 4096
+HEADER_MAX = 65536
+SLOTS_MAX = 32
+LINE_MAX = 4096
+SIZE_MIN, SIZE_MAX = 72, 2**63 - 1
+BODY_LEN = {"key": 104, "hpke": 1168}
+RESERVED = ("password", "passkey", "vault")
+
+_MAGIC = f"{VERSION} {SEALED}\n".encode()
+_SIZE = re.compile(rb"size ([1-9][0-9]{1,18})")
+_SLOT = re.compile(rb"slot ([a-z]{1,16})((?: [!-~]+)+)")
+_PAD = re.compile(rb"pad \.*")
+_END = re.compile(rb"end ([A-Za-z0-9+/]{11}) ([A-Za-z0-9+/]{43})")
+_LAST_LINES = re.compile(rb"\n" + _END.pattern + rb"\n")
+_END_LEN = len("end ") + 11 + len(" ") + 43 + len("\n")
+_TEXT = re.compile(rb"[\n -~]*")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
+
+
+def encode64(data: bytes) -> str:
+    """RFC 4648 base64 without padding."""
+    return base64.b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def decode64(text: bytes) -> bytes:
+    """The bytes of canonical base64 without padding; ValueError for anything else."""
+    if not _BASE64.fullmatch(text):
+        raise ValueError("not base64")
+    try:
+        data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
+    if encode64(data).encode() != text:
+        raise ValueError("not canonical base64")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One holder's way to the file key. A slot of an unknown type keeps its words and has no body."""
+
+    type: str
+    arguments: tuple[str, ...]
+    body: bytes
+
+    def line(self) -> str:
+        return " ".join(("slot", self.type, *self.arguments, encode64(self.body)))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A parsed header, or one to be written. `size` is the payload's length, None if its writer could not know it."""
+
+    size: int | None
+    slots: tuple[Slot, ...]
+
+    @property
+    def length(self) -> int:
+        """Bytes of the encoded header; the same with and without a size."""
+        text = len(_MAGIC) + len(f"size {SIZE_MAX}\n") + sum(len(slot.line()) + 1 for slot in self.slots)
+        return -(-(text + len("pad \n") + _END_LEN) // BLOCK) * BLOCK
+
+    def encode(self, file_key: bytes | bytearray, prefix: bytes) -> bytes:
+        """The header before a payload that begins with *prefix* (56 bytes)."""
+        lines = [f"size {self.size}"] if self.size is not None else []
+        lines += [slot.line() for slot in self.slots]
+        text = _MAGIC + "".join(line + "\n" for line in lines).encode("ascii")
+        text += b"pad " + b"." * (self.length - len(text) - len("pad \n") - _END_LEN) + b"\n"
+        text += f"end {encode64(_checksum(text))} ".encode()
+        return text + encode64(_mac(file_key, text, prefix)).encode() + b"\n"
+
+    def authenticate(self, file_key: bytes | bytearray, raw: bytes, prefix: bytes) -> None:
+        """Check the MAC of *raw*, the bytes this header was parsed from. Raises HeaderAlteredError."""
+        found = decode64(raw[-44:-1])
+        if not bytes_eq(found, _mac(file_key, raw[:-44], prefix)):
+            raise HeaderAlteredError("the header was altered after the file was sealed")
+
+
+def _checksum(text: bytes) -> bytes:
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(text)
+    return digest.finalize()[:8]
+
+
+def _mac(file_key: bytes | bytearray, text: bytes, prefix: bytes) -> bytes:
+    mac = hmac.HMAC(HKDFExpand(hashes.SHA512(), 32, HEADER_MAC).derive(file_key), hashes.SHA512())
+    mac.update(text + prefix)
+    return mac.finalize()[:32]
+
+
+def find_end(data: bytes, *, at_end_of_source: bool) -> int | None:
+    """Length of the header at the start of *data*, None if more is needed. NotSealedError, HeaderDamagedError, TruncatedError.
+
+    *data* is what the source begins with, read BLOCK by BLOCK (docs/format.md, section 5, step 1)."""
+    if data[: len(_MAGIC)] != _MAGIC[: len(data)]:
+        raise NotSealedError("this is not a sealed file")
+    last = len(data) - len(data) % BLOCK
+    if last and _LAST_LINES.fullmatch(data[last - _END_LEN - 1 : last]):
+        return last
+    if len(data) >= HEADER_MAX:
+        raise HeaderDamagedError("the header is damaged: it has no end")
+    if not at_end_of_source:
+        return None
+    if _TEXT.fullmatch(data):
+        raise TruncatedError(f"the file is truncated: it ends inside its header, after {len(data)} bytes")
+    raise HeaderDamagedError("the header is damaged: it has no end")
+
+
+def parse(raw: bytes) -> Header:
+    """The header that is exactly *raw*. Raises NotSealedError or HeaderDamagedError; the MAC is for `authenticate`."""
+    if len(raw) > HEADER_MAX or len(raw) % BLOCK or not raw.endswith(b"\n"):
+        raise HeaderDamagedError("the header is damaged")
+    if not raw.startswith(_MAGIC):
+        raise NotSealedError("this is not a sealed file")
+    try:
+        return _parse_lines(raw)
+    except ValueError:
+        raise HeaderDamagedError("the header is damaged") from None
+
+
+def _parse_lines(raw: bytes) -> Header:
+    lines = raw.split(b"\n")[1:-1]
+    size: int | None = None
+    if lines and (found := _SIZE.fullmatch(lines[0])):
+        size = int(found[1])
+        lines.pop(0)
+    if len(lines) < 3 or (size is not None and not SIZE_MIN <= size <= SIZE_MAX):
+        raise ValueError
+    end = _END.fullmatch(lines.pop())
+    if not end or not _PAD.fullmatch(lines.pop()) or len(lines) > SLOTS_MAX:
+        raise ValueError
+    slots = tuple(_parse_slot(line) for line in lines)
+    decode64(end[2])
+    if decode64(end[1]) != _checksum(raw[:-_END_LEN]):
+        raise ValueError
+    return Header(size, slots)
+
+
+def _parse_slot(line: bytes) -> Slot:
+    found = _SLOT.fullmatch(line) if len(line) <= LINE_MAX else None
+    if not found:
+        raise ValueError
+    type_ = found[1].decode()
+    arguments = found[2].decode().split(" ")[1:]
+    expected = BODY_LEN.get(type_)
+    if expected is None:
+        return Slot(type_, tuple(arguments), b"")
+    body = decode64(arguments.pop().encode())
+    if arguments or len(body) != expected:
+        raise ValueError
+    return Slot(type_, (), body)

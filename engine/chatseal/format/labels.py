@@ -1,0 +1,19 @@
+"""Every label that separates one use of a key from another (docs/format.md, section 1)."""
+
+VERSION = "chatseal/v1"
+SEALED = "sealed"
+
+SLOT_KEY = b"chatseal/v1 slot key"
+SLOT_HPKE = b"chatseal/v1 slot hpke"
+HEADER_MAC = b"chatseal/v1 header"
+COBBLESTONE = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0"
+
+
+def payload_context(kind: str) -> bytes:
+    """Cobblestone context of a payload of *kind*."""
+    return f"{VERSION}\0{kind}".encode()
+
+
+def hpke_info(kind: str) -> bytes:
+    """HPKE info of a public-key slot of a file of *kind*."""
+    return SLOT_HPKE + b"\0" + kind.encode()

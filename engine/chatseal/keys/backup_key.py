@@ -1,0 +1,79 @@
+"""Backup key: 32 random bytes that a person keeps as 64 hexadecimal digits."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from typing import Self
+
+from chatseal.errors import KeyFormatError
+from chatseal.keys import key_file
+from chatseal.keys.secret import Secret
+
+KEY_LEN = 32
+_DIGITS = re.compile(r"[0-9A-Fa-f]{64}")
+_BETWEEN = re.compile(r"[\s-]+")
+
+
+class BackupKey:
+    """The key that opens a person's backups. `repr` shows nothing; a key that was read from a file is pickled by the file's path."""
+
+    __slots__ = ("_path", "_secret")
+
+    def __init__(self, secret: bytes | bytearray, *, path: str | None = None) -> None:
+        """A key of 32 random bytes. *path* is the file it can be read from again."""
+        if len(secret) != KEY_LEN:
+            raise KeyFormatError(f"a backup key is {KEY_LEN} bytes")
+        self._secret = Secret(secret)
+        self._path = path
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new key from the operating system's random generator."""
+        return cls(secrets.token_bytes(KEY_LEN))
+
+    @classmethod
+    def from_digits(cls, text: str) -> Self:
+        """The key written as 64 hexadecimal digits; spaces, line ends and hyphens between them do not matter. Raises KeyFormatError."""
+        digits = _BETWEEN.sub("", text)
+        if not _DIGITS.fullmatch(digits):
+            raise KeyFormatError(f"a backup key is 64 hexadecimal digits; this is {len(digits)} characters, or others than 0-9 and a-f")
+        return cls(bytes.fromhex(digits))
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+        """The key in a key file: 64 hexadecimal digits, and lines beginning with `#`. Raises KeyFormatError or OSError."""
+        try:
+            key = cls.from_digits(key_file.read(path))
+        except KeyFormatError as error:
+            raise KeyFormatError(f"{os.fspath(path)}: {error}") from None
+        key._path = os.path.abspath(path)
+        return key
+
+    @property
+    def digits(self) -> str:
+        """The key as people keep it: 16 groups of four digits, separated by spaces."""
+        digits = self._secret.view.hex()
+        return " ".join(digits[i : i + 4] for i in range(0, 64, 4))
+
+    @property
+    def secret(self) -> bytearray:
+        """The 32 bytes themselves, not a copy."""
+        return self._secret.view
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write a new key file that only its owner can read. Raises TargetExistsError or OSError."""
+        groups = self.digits.split()
+        lines = [" ".join(groups[i : i + 4]) for i in range(0, 16, 4)]
+        key_file.write(
+            path, "# chatseal backup key: whoever has it can open your backups; without it nobody can\n" + "\n".join(lines) + "\n"
+        )
+        self._path = os.path.abspath(path)
+
+    def __repr__(self) -> str:
+        return "BackupKey(...)"
+
+    def __reduce__(self) -> tuple[Callable[[str], "BackupKey"], tuple[str]]:
+        if self._path is None:
+            raise TypeError("a backup key is pickled by its file, and this one did not come from one")
+        return BackupKey.from_file, (self._path,)
