@@ -1,0 +1,42 @@
+"""Uses of the public names, checked by mypy alone (test_types.py): each comment is the type that it must reveal."""
+
+import io
+from pathlib import Path
+from typing import reveal_type
+
+import chatseal
+from chatseal import BackupKey, PrivateKey, PublicKey
+
+key = BackupKey.generate()
+pair = PrivateKey.generate()
+
+reveal_type(key)  # chatseal.keys.backup_key.BackupKey
+reveal_type(key.digits)  # str
+reveal_type(BackupKey.from_digits("0"))  # chatseal.keys.backup_key.BackupKey
+reveal_type(PublicKey.from_text("x"))  # chatseal.keys.key_pair.PublicKey
+reveal_type(pair.public_key)  # chatseal.keys.key_pair.PublicKey
+
+holders: list[BackupKey | PublicKey] = [key, pair.public_key]
+reveal_type(chatseal.seal("plain", "sealed", key))  # chatseal.events.Summary
+reveal_type(chatseal.seal(Path("plain"), io.BytesIO(), holders, level=1, threads=2, memory=1 << 30))  # chatseal.events.Summary
+reveal_type(chatseal.seal(bytearray(5), io.BytesIO(), pair.public_key, progress=print))  # chatseal.events.Summary
+reveal_type(chatseal.unseal("sealed", bytearray(5), pair))  # chatseal.events.Summary
+reveal_type(chatseal.verify(io.BytesIO(), [key, pair]))  # chatseal.events.Summary
+reveal_type(chatseal.seal_bytes(memoryview(b"x"), key))  # bytes
+reveal_type(chatseal.unseal_bytes(b"x", pair))  # bytes
+reveal_type(chatseal.seal_chunks([b"x", bytearray()], key))  # typing.Iterator[bytes]
+reveal_type(chatseal.unseal_chunks(iter([b"x"]), key))  # typing.Iterator[bytes]
+reveal_type(chatseal.seal_many(["a", Path("b")], "folder", key))  # typing.Generator[chatseal.events.FileReport, None, None]
+reveal_type(chatseal.unseal_many([Path("b")], "folder", key))  # typing.Generator[chatseal.events.FileReport, None, None]
+
+with chatseal.open("sealed", key=key) as reader:
+    reveal_type(reader)  # chatseal.sealing.reader.SealedReader
+    reveal_type(reader.read(5))  # bytes
+
+with chatseal.open("sealed", "wb", key=holders) as writer:
+    reveal_type(writer)  # chatseal.sealing.writer.SealedWriter
+    reveal_type(writer.write(b"x"))  # int
+    reveal_type(writer.summary)  # chatseal.events.Summary | None
+
+chatseal.seal("plain", "sealed", pair)  # type: ignore[arg-type]  # what opens does not seal
+chatseal.unseal("sealed", "plain", pair.public_key)  # type: ignore[arg-type]  # and the other way round
