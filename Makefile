@@ -1,0 +1,103 @@
+# make demo    set everything up, then seal, verify, restore and compare a realistic chat database
+# make test    set everything up, then run the whole suite (types and style included)
+# make soak    the full counts of the sampled tests, and 4 GB inputs        make fuzz    random search, FUZZ_SECONDS=300
+# make bench   pytest-benchmark, then the bars as ratios                    make bench-peers    age, restic, borg beside chatseal
+# make bench-history    asv on two commits, published in build/asv/html     make sanitize       the tests under ASan and UBSan
+# make coverage         lines of engine/ and ext/ that the tests reach      make thread-sanitize   the pipelines under TSan
+# make dist    sdist and wheel in dist/                                     make clean
+#
+# PYTHON=python3.13 chooses the interpreter; everything Python goes into .venv. System packages that are missing are
+# installed with apt-get, after saying so.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+CORE := pyproject.toml setup.py $(wildcard ext/*)
+FUZZ_SECONDS ?= 300
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test soak fuzz bench bench-peers bench-history sanitize thread-sanitize coverage dist clean lint
+
+demo: $(VENV)/demo-ready
+	$(BIN)/python bench/demo.py
+
+test: $(VENV)/test-ready
+	$(PYTEST) -m "not soak and not fuzz"
+
+soak: $(VENV)/test-ready
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m "not fuzz"
+
+fuzz: $(VENV)/test-ready
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -m fuzz
+
+lint: $(VENV)/test-ready
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(VENV)/bench-ready
+	$(PYTEST) bench --benchmark-columns=median,min,max,rounds -p no:cacheprovider
+	$(BIN)/python bench/ratios.py
+
+bench-peers: $(VENV)/bench-ready
+	@bench/system-packages zstd age restic borgbackup
+	$(BIN)/python bench/peers.py
+
+bench-history: $(VENV)/bench-ready
+	bench/history.sh
+
+# --- setting up ---------------------------------------------------------------------------------------------------------
+
+$(VENV)/made:
+	@bench/system-packages
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/core-ready: $(VENV)/made $(CORE)
+	@bench/system-packages
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/demo-ready: $(VENV)/core-ready
+	$(PIP) --editable ".[sample]"
+	@touch $@
+
+$(VENV)/test-ready: $(VENV)/core-ready
+	@bench/system-packages zstd
+	$(PIP) --group test --group lint --group build
+	@touch $@
+
+$(VENV)/bench-ready: $(VENV)/test-ready
+	$(PIP) --group bench
+	@touch $@
+
+# --- other builds, each in a copy of the tree: the extension of one never serves another ----------------------------------
+
+COPY = rm -rf build/$(1) && mkdir -p build/$(1) && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t build/$(1)
+PYTHON_HOME = $(abspath $(BIN))/python
+
+coverage: $(VENV)/test-ready
+	$(call COPY,coverage)
+	cd build/coverage && CHATSEAL_COVERAGE=1 $(PYTHON_HOME) setup.py --quiet build_ext --inplace
+	cd build/coverage && PYTHONPATH=engine $(PYTHON_HOME) -m pytest -m "not soak and not fuzz" --cov=chatseal --cov-config=bench/coverage.toml \
+	  --cov-report= --ignore=tests/packaging -q -p no:cacheprovider
+	cd build/coverage && $(PYTHON_HOME) -m coverage report --rcfile=bench/coverage.toml --include='engine/*' --fail-under=95
+	cd build/coverage && $(PYTHON_HOME) -m coverage report --rcfile=bench/coverage.toml --include='ext/*'
+	cd build/coverage && bench/gcov-summary
+
+sanitize: $(VENV)/test-ready
+	$(call COPY,sanitize)
+	cd build/sanitize && CHATSEAL_SANITIZE=address,undefined $(PYTHON_HOME) setup.py --quiet build_ext --inplace
+	cd build/sanitize && PYTHON=$(PYTHON_HOME) bench/sanitized asan
+
+thread-sanitize: $(VENV)/test-ready
+	$(call COPY,tsan)
+	cd build/tsan && CHATSEAL_SANITIZE=thread $(PYTHON_HOME) setup.py --quiet build_ext --inplace
+	cd build/tsan && PYTHON=$(PYTHON_HOME) bench/sanitized tsan
+
+dist: $(VENV)/test-ready
+	$(BIN)/python -m build
+
+clean:
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf engine/*.egg-info engine/chatseal/_core*.so
