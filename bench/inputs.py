@@ -10,6 +10,7 @@ import random
 import shutil
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from types import ModuleType
 TREE = Path(__file__).resolve().parent.parent
 SAMPLE = TREE / "engine" / "chatseal" / "sample.py"
 MIB = 1 << 20
+PIECE = b"\x55" * MIB
 SEED = 1
 FILE_MIN, FILE_MAX, FILE_SIGMA = 4 << 10, 200_000_000, 2.0  # bytes, bytes, and the spread of the logarithm
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
@@ -55,6 +57,16 @@ def load(path: Path) -> bytearray:
         while done < len(data) and (n := file.readinto(view[done:])):
             done += n
     return data
+
+
+def warm(where: Path, size: int) -> None:
+    """Have the kernel give out *size* bytes of pages for a file in the folder *where*, and take them back at once.
+
+    Whatever a run writes next gets pages that the machine has in hand. In a virtual machine they may otherwise be ones that the host has
+    taken back because they lay free for seconds; to be given them again costs more than to fill them, and is no work of a run."""
+    with tempfile.TemporaryFile(dir=where, buffering=0) as file:
+        for _ in range(-(-size // MIB)):
+            file.write(PIECE)
 
 
 def chat(size: int) -> Path:

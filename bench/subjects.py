@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import chatseal
+import inputs
 from chatseal import BackupKey, Summary
 from rounds import Run, timed
 
@@ -32,6 +33,7 @@ def seal_to_path(source: "Path | bytearray", target: Path, level: int, *, thread
 
     def run() -> float:
         target.unlink(missing_ok=True)
+        inputs.warm(target.parent, len(source) if isinstance(source, bytearray) else source.stat().st_size)
         return timed(lambda: chatseal.seal(source, target, KEY, level=level, threads=threads, frame_size=frame_size))
 
     return run
@@ -46,6 +48,7 @@ def unseal_to_path(source: "Path | bytearray", target: Path, *, threads: int) ->
     """Unseal into a new file, which appears under its name after fsync."""
 
     def run() -> float:
+        inputs.warm(target.parent, target.stat().st_size if target.exists() else 0)
         target.unlink(missing_ok=True)
         return timed(lambda: chatseal.unseal(source, target, KEY, threads=threads))
 
@@ -66,8 +69,10 @@ def seal_files(source: Path, target: Path, level: int, *, threads: int, memory: 
     """Seal every file of a folder."""
 
     def run() -> float:
-        for old in target.glob("**/*.seal"):
-            old.unlink()
+        old = list(target.glob("**/*.seal"))
+        inputs.warm(target.parent, sum(path.stat().st_size for path in old))
+        for path in old:
+            path.unlink()
         failures = []
 
         def work() -> None:

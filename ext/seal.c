@@ -157,6 +157,29 @@ static void load_next(seal_pipe *pipe)
     pipe->ended = pipe->content_taken == pipe->source.length;
 }
 
+/* What the calling thread can do now: a set of POLL_. */
+static int ready(const seal_pipe *pipe)
+{
+    int set = 0;
+    if (pipe->w.stopped || pipe->drained >= pipe->limit)
+        return POLL_FAILED;
+    if (pipe->target.kind == END_IN_TURN && pipe->drained < pipe->sealing && slot_of(pipe, pipe->drained)->state == SLOT_SEALED)
+        set |= POLL_DRAIN;
+    if (pipe->source.kind == END_IN_TURN && !pipe->ended && pipe->limit == UINT64_MAX && pipe->loaded < pipe->drained + pipe->slot_count)
+        set |= POLL_FEED;
+    if (pipe->ended && pipe->drained == pipe->loaded)
+        set |= POLL_DONE;
+    return set;
+}
+
+/* Something has changed. The calling thread is woken only if there is something for it to do: between two files it sleeps to the end. */
+static void tell(seal_pipe *pipe)
+{
+    signal_all(&pipe->w.work);
+    if (ready(pipe))
+        signal_one(&pipe->w.turn);
+}
+
 /* --- without the lock --------------------------------------------------------------------------------------------- */
 
 static status pack(seal_pipe *pipe, seal_worker *worker, seal_slot *slot, fault *why)
@@ -228,8 +251,7 @@ static int work_once(seal_pipe *pipe, seal_worker *worker)
             drain_in_order(pipe);
         else
             seal_fail(pipe, frame, result, &why);
-        signal_all(&pipe->w.work);
-        signal_one(&pipe->w.turn);
+        tell(pipe);
         return 1;
     }
     load_next(pipe);
@@ -243,8 +265,7 @@ static int work_once(seal_pipe *pipe, seal_worker *worker)
         if (result != STATUS_OK)
             seal_fail(pipe, frame, result, &why);
         fix_in_order(pipe);
-        signal_all(&pipe->w.work);
-        signal_one(&pipe->w.turn);
+        tell(pipe);
         return 1;
     }
     return 0;
@@ -269,20 +290,6 @@ int seal_step(seal_pipe *pipe)
     int done = !work_is_over(pipe) && work_once(pipe, &pipe->own);
     lock_give(&pipe->w.lock);
     return done;
-}
-
-static int ready(const seal_pipe *pipe)
-{
-    int set = 0;
-    if (pipe->w.stopped || pipe->drained >= pipe->limit)
-        return POLL_FAILED;
-    if (pipe->target.kind == END_IN_TURN && pipe->drained < pipe->sealing && slot_of(pipe, pipe->drained)->state == SLOT_SEALED)
-        set |= POLL_DRAIN;
-    if (pipe->source.kind == END_IN_TURN && !pipe->ended && pipe->limit == UINT64_MAX && pipe->loaded < pipe->drained + pipe->slot_count)
-        set |= POLL_FEED;
-    if (pipe->ended && pipe->drained == pipe->loaded)
-        set |= POLL_DONE;
-    return set;
 }
 
 int seal_poll(seal_pipe *pipe, unsigned ms)

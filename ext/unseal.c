@@ -66,7 +66,7 @@ status unseal_begin(unseal_pipe *pipe, const record_key *key, size_t ring_capaci
     pipe->runs_loaded = pipe->runs_taken = pipe->runs_opened = 0;
     pipe->runs_in_flight = pipe->frames_in_flight = 0;
     pipe->run_limit = pipe->frame_limit = UINT64_MAX;
-    pipe->ended = pipe->all_opened = 0;
+    pipe->writing = pipe->ended = pipe->all_opened = 0;
     pipe->ring.available = 0;
     walk_begin(&pipe->walk);
     pipe->walked = pipe->decoding = pipe->decoded = pipe->drained = 0;
@@ -157,6 +157,12 @@ static void drain_in_order(unseal_pipe *pipe)
     }
 }
 
+/* DRAIN: whether the next frame in order waits for it. */
+static int frame_waits(const unseal_pipe *pipe)
+{
+    return pipe->drained < pipe->decoding && pipe->drained < pipe->frame_limit && frame_of(pipe, pipe->drained)->state == FRAME_DECODED;
+}
+
 /* A positioned source: the next run is there as soon as its slot is free. */
 static void load_next(unseal_pipe *pipe)
 {
@@ -203,6 +209,30 @@ static int is_failed(const unseal_pipe *pipe)
     if (pipe->w.stopped || pipe->drained >= pipe->frame_limit)
         return 1;
     return pipe->runs_opened >= pipe->run_limit && pipe->drained == pipe->walked && pipe->frame_limit == UINT64_MAX;
+}
+
+/* What the calling thread can do now: a set of POLL_. */
+static int ready(const unseal_pipe *pipe)
+{
+    int set = 0;
+    if (is_failed(pipe))
+        return POLL_FAILED;
+    if (is_complete(pipe))
+        return POLL_DONE;
+    if (pipe->target.kind == END_IN_TURN && frame_waits(pipe))
+        set |= POLL_DRAIN;
+    if (pipe->source.kind == END_IN_TURN && !pipe->ended && pipe->run_limit == UINT64_MAX && pipe->frame_limit == UINT64_MAX
+        && pipe->runs_loaded - pipe->runs_opened < pipe->run_slot_count)
+        set |= POLL_FEED;
+    return set;
+}
+
+/* Something has changed. The calling thread is woken only if there is something for it to do: between two files it sleeps to the end. */
+static void tell(unseal_pipe *pipe)
+{
+    signal_all(&pipe->w.work);
+    if (ready(pipe))
+        signal_one(&pipe->w.turn);
 }
 
 /* --- without the lock ----------------------------------------------------------------------------------------------- */
@@ -260,7 +290,7 @@ static status decode(unseal_pipe *pipe, unseal_worker *worker, frame_slot *slot,
         if (slot->offset + place->content_length > pipe->target.length)
             return STATUS_TARGET_FULL;
         content = pipe->target.memory + slot->offset;
-    } else if (pipe->target.kind == END_IN_TURN) {
+    } else if (pipe->target.kind != END_NOWHERE) {
         if ((result = buffer_reserve(&slot->content, &slot->capacity, place->content_length)) != STATUS_OK)
             return result;
         content = slot->content;
@@ -269,58 +299,84 @@ static status decode(unseal_pipe *pipe, unseal_worker *worker, frame_slot *slot,
             return result;
         content = worker->content;
     }
-    if ((result = frame_decompress(worker->decompressor, frame, place->frame_length, content, place->content_length)) != STATUS_OK)
-        return result;
-    return pipe->target.kind == END_FILE ? end_write(&pipe->target, slot->offset, content, place->content_length, why) : STATUS_OK;
+    return frame_decompress(worker->decompressor, frame, place->frame_length, content, place->content_length);
 }
 
-/* One ready piece, frames before runs; 0 if there is none. Called and left with the lock held. */
-static int work_once(unseal_pipe *pipe, unseal_worker *worker)
+/* --- pieces of work: called and left with the lock held ------------------------------------------------------------ */
+
+/* One at a time: the kernel lets one thread write to a file, and others that wait for it decompress meanwhile. */
+static void write_next(unseal_pipe *pipe)
 {
     fault why = {0};
-    status result;
-    if (pipe->decoding < pipe->walked && pipe->decoding < pipe->frame_limit) {
-        uint64_t frame = pipe->decoding++;
-        frame_slot *slot = frame_of(pipe, frame);
-        pipe->frames_in_flight++;
-        lock_give(&pipe->w.lock);
-        result = decode(pipe, worker, slot, &why);
-        lock_take(&pipe->w.lock);
-        pipe->frames_in_flight--;
-        if (result == STATUS_OK)
-            slot->state = pipe->target.kind == END_IN_TURN ? FRAME_DECODED : FRAME_DONE;
-        else
-            frame_fail(pipe, frame, result, &why);
-    } else {
-        load_next(pipe);
-        if (!run_is_ready(pipe))
-            return 0;
-        if (!run_fits(pipe)) {
-            if (!ring_is_too_small(pipe))
-                return 0;
-            if (ring_grow(&pipe->ring, ring_begin(pipe), 2 * pipe->ring.capacity) != STATUS_OK) {
-                run_fail(pipe, pipe->runs_taken, STATUS_NO_MEMORY, &why);
-                signal_all(&pipe->w.work);
-                signal_one(&pipe->w.turn);
-            }
-            return 1;
-        }
-        uint64_t run = pipe->runs_taken++;
-        run_slot *slot = run_of(pipe, run);
-        pipe->runs_in_flight++;
-        lock_give(&pipe->w.lock);
-        result = open_run(pipe, worker, run, slot, &why);
-        lock_take(&pipe->w.lock);
-        pipe->runs_in_flight--;
-        slot->state = RUN_OPEN;
-        if (result != STATUS_OK)
-            run_fail(pipe, run, result, &why);
-        open_in_order(pipe);
-    }
+    uint64_t frame = pipe->drained;
+    frame_slot *slot = frame_of(pipe, frame);
+    pipe->writing = 1;
+    lock_give(&pipe->w.lock);
+    status result = end_write(&pipe->target, slot->offset, slot->content, slot->place.content_length, &why);
+    lock_take(&pipe->w.lock);
+    pipe->writing = 0;
+    if (result == STATUS_OK)
+        slot->state = FRAME_DONE;
+    else
+        frame_fail(pipe, frame, result, &why);
+}
+
+static void decode_next(unseal_pipe *pipe, unseal_worker *worker)
+{
+    fault why = {0};
+    uint64_t frame = pipe->decoding++;
+    frame_slot *slot = frame_of(pipe, frame);
+    pipe->frames_in_flight++;
+    lock_give(&pipe->w.lock);
+    status result = decode(pipe, worker, slot, &why);
+    lock_take(&pipe->w.lock);
+    pipe->frames_in_flight--;
+    if (result == STATUS_OK)
+        slot->state = pipe->target.kind == END_IN_TURN || pipe->target.kind == END_FILE ? FRAME_DECODED : FRAME_DONE;
+    else
+        frame_fail(pipe, frame, result, &why);
+}
+
+static void open_next(unseal_pipe *pipe, unseal_worker *worker)
+{
+    fault why = {0};
+    uint64_t run = pipe->runs_taken++;
+    run_slot *slot = run_of(pipe, run);
+    pipe->runs_in_flight++;
+    lock_give(&pipe->w.lock);
+    status result = open_run(pipe, worker, run, slot, &why);
+    lock_take(&pipe->w.lock);
+    pipe->runs_in_flight--;
+    slot->state = RUN_OPEN;
+    if (result != STATUS_OK)
+        run_fail(pipe, run, result, &why);
+    open_in_order(pipe);
+}
+
+static void ring_make_room(unseal_pipe *pipe)
+{
+    fault why = {0};
+    if (ring_grow(&pipe->ring, ring_begin(pipe), 2 * pipe->ring.capacity) != STATUS_OK)
+        run_fail(pipe, pipe->runs_taken, STATUS_NO_MEMORY, &why);
+}
+
+/* One ready piece, the nearest to the end first; 0 if there is none. */
+static int work_once(unseal_pipe *pipe, unseal_worker *worker)
+{
+    load_next(pipe);
+    if (pipe->target.kind == END_FILE && !pipe->writing && frame_waits(pipe))
+        write_next(pipe);
+    else if (pipe->decoding < pipe->walked && pipe->decoding < pipe->frame_limit)
+        decode_next(pipe, worker);
+    else if (run_is_ready(pipe) && run_fits(pipe))
+        open_next(pipe, worker);
+    else if (run_is_ready(pipe) && ring_is_too_small(pipe))
+        ring_make_room(pipe);
+    else
+        return 0;
     drain_in_order(pipe);
     walk_in_order(pipe);
-    signal_all(&pipe->w.work);
-    signal_one(&pipe->w.turn);
+    tell(pipe);
     return 1;
 }
 
@@ -343,22 +399,6 @@ int unseal_step(unseal_pipe *pipe)
     int done = !is_complete(pipe) && !is_failed(pipe) && work_once(pipe, &pipe->own);
     lock_give(&pipe->w.lock);
     return done;
-}
-
-static int ready(const unseal_pipe *pipe)
-{
-    int set = 0;
-    if (is_failed(pipe))
-        return POLL_FAILED;
-    if (is_complete(pipe))
-        return POLL_DONE;
-    if (pipe->target.kind == END_IN_TURN && pipe->drained < pipe->decoding && pipe->drained < pipe->frame_limit
-        && frame_of(pipe, pipe->drained)->state == FRAME_DECODED)
-        set |= POLL_DRAIN;
-    if (pipe->source.kind == END_IN_TURN && !pipe->ended && pipe->run_limit == UINT64_MAX && pipe->frame_limit == UINT64_MAX
-        && pipe->runs_loaded - pipe->runs_opened < pipe->run_slot_count)
-        set |= POLL_FEED;
-    return set;
 }
 
 int unseal_poll(unseal_pipe *pipe, unsigned ms)

@@ -1,9 +1,11 @@
 /* unseal.h: records in, plaintext out, on all cores.
  *
- *   run r:     load --> authenticate and decrypt into the ring --> WALK          frame k:  decompress --> write
- *                                                                   |                ^
- *                    the only step in order: it reads frame and block headers -------+
- *                    and finds where each frame ends, without the seek table
+ *   run r:     load --> authenticate and decrypt into the ring --> WALK          frame k:  decompress --> DRAIN
+ *                                                                   |                ^                    |
+ *                    in order: it reads frame and block headers ----+----------------+                    |
+ *                    and finds where each frame ends, without the seek table                              |
+ *                              in order: one frame after the other goes out, to a file by whichever ------+
+ *                              worker comes by, else by the calling thread
  *
  * The ring holds a stretch of the stream, contiguous but for one wrap; runs land in it at their own offset, in any order, and
  * frames are decompressed straight from it. Nothing is walked that has not been authenticated. When the table arrives, it must equal what was walked.
@@ -49,7 +51,7 @@ typedef struct {
     size_t sealed_capacity;
     uint8_t *frame; /* a frame that wraps around the ring, joined */
     size_t frame_capacity;
-    uint8_t *content; /* plaintext on its way to a file */
+    uint8_t *content; /* plaintext on its way to nowhere */
     size_t content_capacity;
 } unseal_worker;
 
@@ -67,6 +69,7 @@ typedef struct {
     /* run counters; opened <= taken <= loaded */
     uint64_t runs_loaded, runs_taken, runs_opened, run_limit;
     uint64_t runs_in_flight, frames_in_flight;
+    int writing;    /* a worker writes the frame at `drained` into the file */
     int ended;      /* no more runs will be loaded */
     int all_opened; /* the last record is in the ring */
     /* frame counters; drained <= decoded <= decoding <= walked */
