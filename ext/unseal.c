@@ -304,7 +304,6 @@ static status decode(unseal_pipe *pipe, unseal_worker *worker, frame_slot *slot,
 
 /* --- pieces of work: called and left with the lock held ------------------------------------------------------------ */
 
-/* One at a time: the kernel lets one thread write to a file, and others that wait for it decompress meanwhile. */
 static void write_next(unseal_pipe *pipe)
 {
     fault why = {0};

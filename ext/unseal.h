@@ -1,11 +1,11 @@
 /* unseal.h: records in, plaintext out, on all cores.
  *
- *   run r:     load --> authenticate and decrypt into the ring --> WALK          frame k:  decompress --> DRAIN
- *                                                                   |                ^                    |
- *                    in order: it reads frame and block headers ----+----------------+                    |
- *                    and finds where each frame ends, without the seek table                              |
- *                              in order: one frame after the other goes out, to a file by whichever ------+
- *                              worker comes by, else by the calling thread
+ *   run r:     load --> authenticate and decrypt into the ring --> WALK
+ *   frame k:                                                       WALK --> decompress --> DRAIN
+ *
+ * WALK and DRAIN are in order, the rest is not. WALK reads frame and block headers and finds where each frame ends, without the seek table.
+ * DRAIN hands over one frame after the other: to a file by whichever worker comes by, else by the calling thread. The kernel lets one thread
+ * write to a file, and writing is a third of the work here: those who would wait for it decompress meanwhile.
  *
  * The ring holds a stretch of the stream, contiguous but for one wrap; runs land in it at their own offset, in any order, and
  * frames are decompressed straight from it. Nothing is walked that has not been authenticated. When the table arrives, it must equal what was walked.

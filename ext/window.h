@@ -3,9 +3,8 @@
  *   feeder ==> [ slot | slot | slot | ... ] ==> drain
  *                 ^ workers: any of them does any ready piece, in any order; counters keep the order
  *
- * A pipeline is a window of slots between a feeder and a drain. Each end is either *positioned* (a file or memory: workers read at offsets
- * in parallel, fill memory in parallel, and write a file one at a time) or *in turn* (anything else: the calling thread fills and empties
- * slots in order).
+ * A pipeline is a window of slots between a feeder and a drain. Each end is either *positioned* (a file or memory: workers read and
+ * write at offsets by themselves) or *in turn* (anything else: the calling thread fills and empties slots in order).
  * Workers are threads that somebody else made and that call *_work; they never touch a Python object and never need the GIL. */
 #ifndef CHATSEAL_WINDOW_H
 #define CHATSEAL_WINDOW_H

@@ -5,16 +5,12 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
 from chatseal.cli.words import Failure, escape, explain
-
-if TYPE_CHECKING:
-    from chatseal.cli.progress import Bar
 
 
 class Output:
@@ -26,7 +22,7 @@ class Output:
         self.debug = os.environ.get("CHATSEAL_DEBUG", "0") not in ("", "0")
         self.data_on_stdout = False
         self.subject: str | None = None  # the file worked on, for messages that do not name it
-        self.bar: Bar | None = None
+        self.make_room: Callable[[], None] | None = None  # erases what is drawn where a line is to be written
 
     def result(self, record: Mapping[str, object], text: str) -> None:
         """What came of the work: a line of JSON, or *text* for people unless they asked for quiet."""
@@ -65,8 +61,8 @@ class Output:
         self._line(json.dumps(failure.record()) if self.json else failure.lines(), err=True)
 
     def _line(self, text: str, *, err: bool) -> None:
-        if self.bar is not None:
-            self.bar.hide()
+        if self.make_room is not None:
+            self.make_room()
         click.echo(text, err=err)
 
 

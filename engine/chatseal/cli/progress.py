@@ -26,12 +26,12 @@ class Bar:
         self._since = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._out.bar = self
+        self._out.make_room = self.hide
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.hide()
-        self._out.bar = None
+        self._out.make_room = None
 
     def report(self, progress: Progress) -> None:
         """For the `progress` parameter of the engine."""
