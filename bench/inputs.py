@@ -127,13 +127,26 @@ def files(count: int = 2000, total: int = 4_000_000_000, source_size: int = 1_00
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for one bench's outputs, beside the inputs, gone afterwards."""
+    """A folder for one bench's outputs, beside the inputs, gone afterwards; those of benches that were killed go now."""
+    for left in folder().glob("scratch-*"):
+        if not _is_alive(int(left.name.partition("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
     path = folder() / f"scratch-{os.getpid()}"
     path.mkdir()
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _sample() -> ModuleType:

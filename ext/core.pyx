@@ -347,6 +347,8 @@ cdef class SealPipeline(_Ends):
         try:
             self._source(&from_, source)
             self._target(&to, target)
+            if to.kind != END_IN_TURN and to.kind != END_FILE:
+                raise TypeError("a seal goes into a file or in turn")
             _raise(seal_begin(&self._pipe, &pair, level, frame_size, from_, to, <const uint8_t *>PyBytes_AS_STRING(first), len(first)))
         finally:
             OPENSSL_cleanse(&pair, sizeof(record_key))

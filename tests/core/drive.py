@@ -1,6 +1,7 @@
 """Driving the two pipelines by hand: the smallest loops that serve them, with nothing of chatseal's Python in between."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ FILE_KEY, SALT = bytes(range(32)), bytes(range(24))
 KEY, NONCE, COMMITMENT = message_keys(FILE_KEY, PAYLOAD_CONTEXT, SALT)
 PREFIX = SALT + COMMITMENT
 HEAD = metadata_frame(HEAD_MAGIC, {"kind": "stream"}).wire
+
+PATIENCE_MS = 60_000
 
 Pipe = _core.SealPipeline | _core.UnsealPipeline
 Fault = tuple[int, int, int, int]
@@ -53,7 +56,7 @@ def crew(pipe: Pipe, threads: int) -> Iterator[int]:
     for worker in workers:
         worker.start()
     try:
-        yield 50 if workers else 0
+        yield PATIENCE_MS if workers else 0
     finally:
         pipe.stop()
         for worker in workers:
@@ -61,9 +64,12 @@ def crew(pipe: Pipe, threads: int) -> Iterator[int]:
 
 
 def serve(pipe: Pipe, threads: int, feed: Callable[[], None], drain: Callable[[memoryview], object]) -> Fault | None:
-    """Do what *pipe* asks for until its end. The fault it ended with, None if it is done."""
+    """Do what *pipe* asks for until its end. The fault it ended with, None if it is done.
+
+    Nothing but the workers wakes this thread before its patience ends: a waking that they forget is noticed."""
     with crew(pipe, threads) as wait:
         while True:
+            began = time.monotonic()
             what = pipe.poll(wait)
             if what & _core.FAILED:
                 return pipe.fault()
@@ -77,6 +83,8 @@ def serve(pipe: Pipe, threads: int, feed: Callable[[], None], drain: Callable[[m
                 return None
             elif not wait:
                 pipe.step()
+            else:
+                assert time.monotonic() - began < wait / 1000, "the workers woke nobody"
 
 
 def tail(size: int) -> bytes:

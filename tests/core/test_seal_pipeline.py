@@ -225,6 +225,14 @@ def test_a_head_of_a_record_or_more_is_refused() -> None:
         _core.SealPipeline(2).begin(KEY, NONCE, 1, FRAME, bytes(RECORD), b"", None)
 
 
+@pytest.mark.parametrize("target", [bytearray(MIB), False])
+def test_a_target_that_would_lose_the_records_is_refused(target: object) -> None:
+    pipe = _core.SealPipeline(2)
+    with pytest.raises(TypeError):
+        pipe.begin(KEY, NONCE, 1, FRAME, HEAD, b"content", target)  # type: ignore[arg-type]
+    pipe.close()
+
+
 def test_a_key_of_another_length_is_refused_and_the_pipeline_still_works() -> None:
     pipe = _core.SealPipeline(2)
     with pytest.raises(ValueError, match="32 bytes"):

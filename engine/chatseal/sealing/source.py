@@ -1,5 +1,6 @@
 """Source: where bytes come from. A path of a regular file and a buffer are read in parallel where they lie; anything else in turn."""
 
+import io
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -101,13 +102,15 @@ def _pread(descriptor: int, length: int, offset: int) -> bytes:
     return os.read(descriptor, length)
 
 
-class _Chunks:
+class _Chunks(io.RawIOBase):
     """An iterable of buffers, read like a file."""
 
     def __init__(self, chunks: "Iterable[Buffer]") -> None:
+        super().__init__()
         self._chunks, self._left = iter(chunks), memoryview(b"")
 
-    def readinto(self, view: memoryview) -> int:
+    def readinto(self, buffer: "Buffer", /) -> int:
+        view = memoryview(buffer)
         while not len(self._left):
             try:
                 self._left = flat(next(self._chunks))
@@ -117,9 +120,6 @@ class _Chunks:
         view[:n] = self._left[:n]
         self._left = self._left[n:]
         return n
-
-    def read(self, size: int = -1, /) -> bytes | None:
-        raise NotImplementedError
 
 
 def chunk_source(chunks: "Iterable[Buffer]") -> Source:

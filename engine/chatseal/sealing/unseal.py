@@ -170,7 +170,7 @@ def exhaust(pieces: Iterator[memoryview]) -> None:
 def unseal_into_file(
     source: Source, target: FileTarget, openers: Sequence[Opener], budget: Budget, *, progress: Report | None = None
 ) -> Summary:
-    """Unseal into *target*, whose workers write in parallel, and commit it with the time of modification it was sealed with."""
+    """Unseal into *target*, which the workers write, and commit it with the time of modification it was sealed with."""
     work = Unseal(source, openers, budget, str(target.path))
     work.check_length()
     exhaust(work.run((target.descriptor, 0), progress=progress))
