@@ -71,6 +71,7 @@ def serve(pipe: Pipe, threads: int, feed: Callable[[], None], drain: Callable[[m
         while True:
             began = time.monotonic()
             what = pipe.poll(wait)
+            assert not wait or time.monotonic() - began < wait / 1000, "the workers woke nobody"
             if what & _core.FAILED:
                 return pipe.fault()
             if what & _core.DRAIN:
@@ -83,8 +84,6 @@ def serve(pipe: Pipe, threads: int, feed: Callable[[], None], drain: Callable[[m
                 return None
             elif not wait:
                 pipe.step()
-            else:
-                assert time.monotonic() - began < wait / 1000, "the workers woke nobody"
 
 
 def tail(size: int) -> bytes:
