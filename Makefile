@@ -82,7 +82,6 @@ coverage: $(VENV)/test-ready
 	cd build/coverage && PYTHONPATH=engine $(PYTHON_HOME) -m pytest -m "not soak and not fuzz" --cov=chatseal --cov-config=bench/coverage.toml \
 	  --cov-report= --ignore=tests/packaging -k "not nothing_is_loaded" -q -p no:cacheprovider  # coverage loads things itself
 	cd build/coverage && $(PYTHON_HOME) -m coverage report --rcfile=bench/coverage.toml --include='engine/*' --fail-under=95
-	cd build/coverage && $(PYTHON_HOME) -m coverage report --rcfile=bench/coverage.toml --include='ext/*'
 	cd build/coverage && bench/gcov-summary
 
 sanitize: $(VENV)/test-ready

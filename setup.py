@@ -1,7 +1,7 @@
 """Builds the native core; everything else is said in pyproject.toml.
 
 libzstd and libcrypto are found by pkg-config (set PKG_CONFIG_PATH for libraries of your own). Switches, all by environment:
-CHATSEAL_SANITIZE=address,undefined   CHATSEAL_COVERAGE=1 (line tracing and gcov)   CHATSEAL_DEBUG=1 (no optimisation)
+CHATSEAL_SANITIZE=address,undefined   CHATSEAL_COVERAGE=1 (gcov, of core.pyx too)   CHATSEAL_DEBUG=1 (no optimisation)
 """
 
 import os
@@ -57,7 +57,6 @@ if switch("SANITIZE"):
 if switch("COVERAGE"):
     compile_args += ["--coverage", "-fprofile-update=atomic", "-O1"]
     link_args += ["--coverage"]
-    macros += [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 if switch("DEBUG"):
     compile_args += ["-O0", "-g"]
 
@@ -81,7 +80,7 @@ setup(
             "language_level": "3",
             "freethreading_compatible": True,
             "embedsignature": True,
-            "linetrace": bool(switch("COVERAGE")),
         },
+        emit_linenums=bool(switch("COVERAGE")),
     )
 )
