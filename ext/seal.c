@@ -172,11 +172,20 @@ static int ready(const seal_pipe *pipe)
     return set;
 }
 
-/* Something has changed. The calling thread is woken only if there is something for it to do: between two files it sleeps to the end. */
+/* Whether that is worth a waking, which costs as much as a small frame: the end is, and a quarter of a window to feed or to drain. */
+static int is_worth_waking(const seal_pipe *pipe)
+{
+    int set = ready(pipe);
+    uint64_t empty = pipe->drained + pipe->slot_count - pipe->loaded;
+    return set & (POLL_DONE | POLL_FAILED) || (set & POLL_DRAIN && 4 * (pipe->sealing - pipe->drained) >= pipe->slot_count)
+           || (set & POLL_FEED && 4 * empty >= pipe->slot_count);
+}
+
+/* Something has changed. Between two files the calling thread sleeps to the end. */
 static void tell(seal_pipe *pipe)
 {
     signal_all(&pipe->w.work);
-    if (ready(pipe))
+    if (is_worth_waking(pipe))
         signal_one(&pipe->w.turn);
 }
 
@@ -275,9 +284,14 @@ void seal_work(seal_pipe *pipe)
 {
     seal_worker worker = {0};
     lock_take(&pipe->w.lock);
-    while (!work_is_over(pipe))
-        if (!work_once(pipe, &worker))
-            signal_wait(&pipe->w.work, &pipe->w.lock);
+    while (!work_is_over(pipe)) {
+        if (work_once(pipe, &worker))
+            continue;
+        if (ready(pipe))
+            signal_one(&pipe->w.turn); /* however little it is: there is nothing else to do */
+        signal_wait(&pipe->w.work, &pipe->w.lock);
+    }
+    signal_one(&pipe->w.turn);
     lock_give(&pipe->w.lock);
     worker_free(&worker);
 }

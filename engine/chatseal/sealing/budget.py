@@ -9,6 +9,7 @@ MIB = 1 << 20
 FRAME_SIZE = MIB
 FRAME_SIZE_MIN = 64 << 10
 FRAME_SIZE_MAX = 16 * MIB
+SMALL_FRAMES = 8  # so many of the smallest frames stand in a window where one of 1 MiB would: they go to and fro in bundles
 LEVEL = 3
 LEVEL_MIN, LEVEL_MAX = -7, 22
 THREADS_MAX = 1024
@@ -53,7 +54,7 @@ class Budget:
             threads = max(1, min(threads, -(-size // frame_size)))
         if self.memory is not None:
             threads = max(1, min(threads, self.memory // (2 * slot + _compressor_memory(level, frame_size))))
-        slots = 2 * threads + 2 if threads > 1 else 2
+        slots = (2 * threads + 2) * max(1, SMALL_FRAMES * FRAME_SIZE_MIN // frame_size) if threads > 1 else 2
         if self.memory is not None:
             left = self.memory - threads * _compressor_memory(level, frame_size)
             slots = max(2, threads, min(slots, left // slot))
