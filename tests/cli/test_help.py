@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from chatseal._version import VERSION
 from chatseal.cli.app import COMMANDS, chatseal
+from chatseal.cli.key import COMMANDS as KEY_COMMANDS
 from chatseal.cli.words import EXIT_WORDS
 from cli.command import PATIENCE, Run, environment
 
-ALL = [[], *([name] for name in COMMANDS), ["key", "new"], ["key", "pair"]]
+ALL = [[], *([name] for name in COMMANDS), *(["key", name] for name in KEY_COMMANDS)]
 
 
 def help_of(words: list[str]) -> str:

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 import click
@@ -13,13 +12,13 @@ from click.shell_completion import shell_complete
 
 from chatseal._version import VERSION
 from chatseal.cli import output
-from chatseal.cli.command import Group
+from chatseal.cli.command import Table
 from chatseal.cli.output import Output
 
 NAME = "chatseal"
 COMPLETE_VAR = "_CHATSEAL_COMPLETE"
 COMMANDS = {  # name: (module, what it does)
-    "key": ("chatseal.cli.key", "Make a backup key or a key pair."),
+    "key": ("chatseal.cli.key", "Make keys."),
     "seal": ("chatseal.cli.seal", "Compress and encrypt files, or a stream."),
     "unseal": ("chatseal.cli.unseal", "Decrypt and decompress sealed files, or a stream."),
     "verify": ("chatseal.cli.verify", "Check every byte of sealed files, and write nothing."),
@@ -31,21 +30,8 @@ COMMANDS = {  # name: (module, what it does)
 }
 
 
-class App(Group):
+class App(Table):
     """The table of commands, and around each command: signals, failures in words, exit codes, no noise at the end."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        found: click.Command = import_module(COMMANDS[cmd_name][0]).command
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> Any:
         """Run, tell, exit: no traceback, no half line, whatever happens."""
@@ -90,6 +76,7 @@ class StoppedBySignals:
 
 @click.group(
     cls=App,
+    table=COMMANDS,
     synopsis="COMMAND ...",
     examples=[
         ("A key, once; keep a copy of it offline", "chatseal key new --out my.key"),

@@ -1,6 +1,7 @@
 """Command: a click command whose help teaches: what it does, options, examples, exit codes. Options that all commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import click
@@ -66,18 +67,39 @@ class Command(_Teaching):
         self.synopsis, self.examples, self.exits = synopsis, examples, exits
 
 
-class Group(_Teaching, click.Group):
-    """A group of commands; alone it shows its help."""
+class Table(_Teaching, click.Group):
+    """A group whose commands are a *table*: name: (module with a `command`, what it does). `--help` loads none of them.
+
+    Alone it shows its help."""
 
     def __init__(
-        self, *args: Any, synopsis: str, examples: Sequence[Example], exits: Sequence[int] = EXITS_OF_FILES, **kwargs: Any
+        self,
+        *args: Any,
+        table: Mapping[str, tuple[str, str]],
+        synopsis: str,
+        examples: Sequence[Example],
+        exits: Sequence[int] = EXITS_OF_FILES,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **{"context_settings": CONTEXT, "no_args_is_help": False, **kwargs})
         self.params += shared_options()
-        self.synopsis, self.examples, self.exits = synopsis, examples, exits
+        self.table, self.synopsis, self.examples, self.exits = table, synopsis, examples, exits
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(errors.EXIT_USAGE)
         return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            return None
+        found: click.Command = import_module(self.table[cmd_name][0]).command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in self.table.items()])
