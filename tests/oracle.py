@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519Pr
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import chatseal
-from chatseal import BackupKey, PrivateKey
+from chatseal import BackupKey, Password, PrivateKey
 from chatseal.rescue import RescueError, rescue
 from corpus import RECORD
-from slow_writer import HEAD_MAGIC, HPKE_INFO, PAYLOAD_CONTEXT, TABLE_MAGIC, TAIL_MAGIC, private_key
+from slow_writer import HEAD_MAGIC, HPKE_INFO, PAYLOAD_CONTEXT, TABLE_MAGIC, TAIL_MAGIC, argon2id, private_key
 
 ZSTD = shutil.which("zstd")
 SLOT_LABEL = b"chatseal/v1 slot key"
@@ -86,12 +86,14 @@ def payload_size(stream_length: int) -> int:
     return 56 + stream_length + 16 * (stream_length // RECORD + 1)
 
 
-def rescue_key(key: BackupKey | PrivateKey) -> "bytes | MLKEM768X25519PrivateKey":
+def rescue_key(key: BackupKey | PrivateKey | Password) -> "bytes | str | MLKEM768X25519PrivateKey":
     """The key as rescue takes it."""
+    if isinstance(key, Password):
+        return bytes(key._secret.view).decode()
     return bytes(key.secret) if isinstance(key, BackupKey) else private_key(bytes(key._secret.view))
 
 
-def rescued(sealed: bytes, key: BackupKey | PrivateKey) -> tuple[str, bytes]:
+def rescued(sealed: bytes, key: BackupKey | PrivateKey | Password) -> tuple[str, bytes]:
     """How rescue ends, "ok" or the words of a failure class, and what it let go of before."""
     released = bytearray()
     try:
@@ -107,15 +109,22 @@ def header_length(sealed: bytes) -> int:
     return sealed.index(b"\n", sealed.index(b"\nend ") + 1) + 1
 
 
-def file_key_of(header: bytes, key: BackupKey | PrivateKey) -> bytes:
+def file_key_of(header: bytes, key: BackupKey | PrivateKey | Password) -> bytes:
     """Section 7, by hand: the file key from the first slot that opens."""
-    slots: list[tuple[bytes, bytes]] = re.findall(rb"^slot (key|hpke) (\S+)$", header, re.MULTILINE)
-    for kind, text in slots:
+    slots: list[tuple[bytes, bytes, bytes]] = re.findall(rb"^slot (key|hpke|password) (?:(.*) )?(\S+)$", header, re.MULTILINE)
+    for kind, arguments, text in slots:
         body = base64.b64decode(text + b"=" * (-len(text) % 4))
         try:
             if kind == b"key" and isinstance(key, BackupKey):
                 kek = HKDF(SHA512(), 32, None, SLOT_LABEL).derive(bytes(key.secret))
                 return _cobblestone(kek, SLOT_LABEL, body)
+            if kind == b"password" and isinstance(key, Password):
+                _, memory, passes, lanes, salt = arguments.split()
+                stretched = argon2id(
+                    bytes(key._secret.view), base64.b64decode(salt + b"=="), int(memory[2:]), int(passes[2:]), int(lanes[2:])
+                )
+                kek = HKDF(SHA512(), 32, None, b"chatseal/v1 slot password").derive(stretched)
+                return _cobblestone(kek, b"chatseal/v1 slot password " + arguments, body)
             if kind == b"hpke" and isinstance(key, PrivateKey):
                 suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA512, AEAD.AES_256_GCM)
                 return suite.decrypt(body, key.hpke, info=HPKE_INFO)
@@ -129,7 +138,7 @@ def _cobblestone(key: bytes, context: bytes, message: bytes) -> bytes:
     return decryptor.update(message) + decryptor.finalize()
 
 
-def take_apart(sealed: bytes, key: BackupKey | PrivateKey) -> Parts:
+def take_apart(sealed: bytes, key: BackupKey | PrivateKey | Password) -> Parts:
     """The parts of a good file, each checked for what section 2 to 4 say of its form."""
     length = header_length(sealed)
     assert length % 4096 == 0
@@ -165,7 +174,7 @@ def zstd_command(stream: bytes) -> bytes:
     return subprocess.run([ZSTD, "-d", "-c", "--quiet"], input=stream, stdout=subprocess.PIPE, check=True).stdout
 
 
-def check_everything(sealed: bytes | Path, key: BackupKey | PrivateKey, plain: bytes, *, command: bool = True) -> Parts:
+def check_everything(sealed: bytes | Path, key: BackupKey | PrivateKey | Password, plain: bytes, *, command: bool = True) -> Parts:
     """All of it, for a file that holds *plain*. Without *command* the zstd command is left out, which takes a process."""
     if isinstance(sealed, Path):
         sealed = sealed.read_bytes()

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey, Suite
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from pyzstd import CParameter
 
@@ -81,6 +82,20 @@ def cobblestone(key: bytes, context: bytes, message: bytes, salt: bytes) -> byte
 def key_slot(backup_key: bytes, file_key: bytes, salt: bytes) -> bytes:
     kek = HKDF(SHA512(), 32, None, b"chatseal/v1 slot key").derive(backup_key)
     return b"slot key " + base64_text(cobblestone(kek, b"chatseal/v1 slot key", file_key, salt))
+
+
+def password_slot(password: bytes, file_key: bytes, salt: bytes, arguments: bytes, *, stretched: bytes | None = None) -> bytes:
+    """*password* is normalised; *arguments* end with the salt of Argon2id, *salt* is the body's. *stretched* spares the derivation."""
+    numbers = dict(word.split(b"=") for word in arguments.split()[1:4])
+    if stretched is None:
+        stretched = argon2id(password, base64.b64decode(arguments.split()[4] + b"=="), *(int(numbers[name]) for name in (b"m", b"t", b"p")))
+    kek = HKDF(SHA512(), 32, None, b"chatseal/v1 slot password").derive(stretched)
+    context = b"chatseal/v1 slot password " + arguments
+    return b"slot password " + arguments + b" " + base64_text(cobblestone(kek, context, file_key, salt))
+
+
+def argon2id(password: bytes, salt: bytes, memory: int, passes: int, lanes: int) -> bytes:
+    return Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory).derive(password)
 
 
 def hpke_slot(public_key: MLKEM768X25519PublicKey, file_key: bytes, info: bytes = HPKE_INFO) -> bytes:

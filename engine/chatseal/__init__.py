@@ -8,7 +8,9 @@ from chatseal.errors import (
     HeaderAlteredError,
     HeaderDamagedError,
     IntegrityError,
+    KeyExposedError,
     KeyFormatError,
+    KeySourceError,
     LimitError,
     NotSealedError,
     SourceChangedError,
@@ -18,8 +20,10 @@ from chatseal.errors import (
     WrongKeyError,
 )
 from chatseal.events import FileReport, Progress, Summary
+from chatseal.format.argon2 import Argon2Cost
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
+from chatseal.keys.password import Password
 from chatseal.sealing.file import open
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
@@ -28,6 +32,7 @@ from chatseal.sealing.unseal import unseal, unseal_bytes, unseal_chunks, verify
 from chatseal.sealing.writer import SealedWriter
 
 __all__ = [
+    "Argon2Cost",
     "BackupKey",
     "ChatsealError",
     "CodecError",
@@ -36,9 +41,12 @@ __all__ = [
     "HeaderAlteredError",
     "HeaderDamagedError",
     "IntegrityError",
+    "KeyExposedError",
     "KeyFormatError",
+    "KeySourceError",
     "LimitError",
     "NotSealedError",
+    "Password",
     "PrivateKey",
     "Progress",
     "PublicKey",

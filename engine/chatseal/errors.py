@@ -2,6 +2,8 @@
 
     ChatsealError 1
     +-- KeyFormatError 2        the text is not a key; also a ValueError
+    +-- KeyExposedError 2       others can read the key file
+    +-- KeySourceError 1        a keyring, command or prompt gave no key
     +-- WrongKeyError 12        no slot of the file opens with the keys given
     +-- IntegrityError 13       what was sealed is not what is there
     |   +-- NotSealedError      the beginning is not a sealed file's
@@ -46,6 +48,17 @@ class KeyFormatError(ChatsealError, ValueError):
 
     exit_code = EXIT_USAGE
     remedy = "A backup key is 64 hexadecimal digits; `chatseal key new --out FILE` makes one."
+
+
+class KeyExposedError(ChatsealError):
+    """A file with a secret key that others on the machine can read."""
+
+    exit_code = EXIT_USAGE
+    remedy = "`chmod 600` it; if somebody may have read it, make a new key and seal anew."
+
+
+class KeySourceError(ChatsealError):
+    """A key was to come from a command, the keyring or a prompt, and did not. Never says what came instead."""
 
 
 class WrongKeyError(ChatsealError):

@@ -1,6 +1,6 @@
 """Open a sealed file with nothing but this one file, `cryptography` and `pyzstd`.
 
-    python rescue.py FILE --key-file K [-o OUT]          (- is standard input or output)
+    python rescue.py FILE --key-file K [-o OUT]          (- is standard input or output; or --password-file P)
 
 Written from docs/format.md alone and in its order; the section numbers below are that document's. It shares no code with
 the rest of chatseal, so it is also the oracle that the fast reader is tested against. It reads forward only, holds one
@@ -27,6 +27,7 @@ import re
 import struct
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -94,7 +95,8 @@ GRAMMAR = re.compile(
     (?P<slots> (?: (?= .{1,4096}\n ) slot\ (?:
         key\ [A-Za-z0-9+/]{139}                              # 104 bytes
         | hpke\ [A-Za-z0-9+/]{1558}                          # 1168 bytes
-        | (?! key\  | hpke\  ) [a-z]{1,16} (?: \ [!-~]+ )+   # types unknown here: skipped
+        | password\ argon2id\ m=[1-9][0-9]{4,6}\ t=[1-8]\ p=[1-8]\ [A-Za-z0-9+/]{22}\ [A-Za-z0-9+/]{139}
+        | (?! key\  | hpke\  | password\  ) [a-z]{1,16} (?: \ [!-~]+ )+   # types unknown here: skipped
     ) \n ){1,32} )
     pad\ \.*\n
     (?P<end> end\ (?P<checksum> .{11} )\ (?P<mac> .{43} ) \n )""",
@@ -104,7 +106,7 @@ GRAMMAR = re.compile(
 
 class Header(NamedTuple):
     size: int | None
-    slots: list[tuple[bytes, bytes]]  # type and body, of the types known here
+    slots: list[tuple[bytes, bytes, bytes]]  # type, arguments and body, of the types known here
     authenticated: bytes  # what the MAC covers of it
     mac: bytes
 
@@ -128,7 +130,11 @@ def read_header(source: BinaryIO) -> Header:
         size = int(lines["size"]) if lines["size"] else None
         if size and not PAYLOAD_MIN <= size <= PAYLOAD_MAX:
             raise ValueError("size line")
-        slots = [(kind, unbase64(body)) for kind, body in re.findall(rb"(?m)^slot (key|hpke) (.*)$", lines["slots"])]
+        found = re.findall(rb"(?m)^slot (key|hpke|password) (?:(.*) )?(\S+)$", lines["slots"])
+        slots = [(kind, arguments, unbase64(body)) for kind, arguments, body in found]
+        costs = [argon2_cost(arguments) for kind, arguments, _ in slots if kind == b"password"]
+        if len(costs) > 4 or sum(memory * passes for memory, passes, *_ in costs) > 4 << 20:
+            raise ValueError("too many passwords, or too dear together")
         checksum, mac = unbase64(lines["checksum"]), unbase64(lines["mac"])
     except ValueError:
         raise RescueError(Failure.HEADER_DAMAGED, "its lines break the grammar or the limits") from None
@@ -137,15 +143,31 @@ def read_header(source: BinaryIO) -> Header:
     return Header(size, slots, text[: lines.start("mac")], mac)
 
 
-def open_slot(header: Header, key: bytes | MLKEM768X25519PrivateKey) -> bytes:
-    """Section 5, step 3: the file key, from the first slot of the key's type that opens."""
-    for kind, body in header.slots:
+def argon2_cost(arguments: bytes) -> tuple[int, int, int, bytes]:
+    """KiB of memory, passes, lanes and salt of a password slot, within the limits, or ValueError."""
+    _, memory, passes, lanes, salt = arguments.split()
+    if not 19 << 10 <= int(memory[2:]) <= 1 << 20 or int(memory[2:]) * int(passes[2:]) > 4 << 20 or len(unbase64(salt)) != 16:
+        raise ValueError("Argon2id beyond the limits")
+    return int(memory[2:]), int(passes[2:]), int(lanes[2:]), unbase64(salt)
+
+
+def open_slot(header: Header, key: bytes | str | MLKEM768X25519PrivateKey) -> bytes:
+    """Section 5, step 3: the file key, from the first slot of the key's type that opens. A str is a password."""
+    for kind, arguments, body in header.slots:
         with contextlib.suppress(RescueError, InvalidTag):
             if kind == b"key" and isinstance(key, bytes):
                 label, message = b"chatseal/v1 slot key", io.BytesIO(body)
                 kek = HKDF(SHA512(), 32, None, label).derive(key)
                 return b"".join(open_message(kek, label, message.read(56), message.read))
-            if kind == b"hpke" and not isinstance(key, bytes):
+            if kind == b"password" and isinstance(key, str):
+                from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+                (memory, passes, lanes, salt), label = argon2_cost(arguments), b"chatseal/v1 slot password"
+                stretch = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory)
+                kek = HKDF(SHA512(), 32, None, label).derive(stretch.derive(unicodedata.normalize("NFKC", key).encode()))
+                message = io.BytesIO(body)
+                return b"".join(open_message(kek, label + b" " + arguments, message.read(56), message.read))
+            if kind == b"hpke" and not isinstance(key, bytes | str):
                 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
                 suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA512, AEAD.AES_256_GCM)
@@ -326,8 +348,8 @@ def read_data_frame(stream: Stream) -> tuple[bytes, int]:
 EXIT_CODES = {Failure.WRONG_KEY: 12, Failure.TRUNCATED: 14}  # 13 for the other classes
 
 
-def rescue(source: BinaryIO, key: bytes | MLKEM768X25519PrivateKey) -> Iterator[bytes]:
-    """The plaintext, frame by frame. If a RescueError ends it, what came before is a true prefix of the plaintext."""
+def rescue(source: BinaryIO, key: bytes | str | MLKEM768X25519PrivateKey) -> Iterator[bytes]:
+    """The plaintext, frame by frame. A *key* of type str is a password. If a RescueError ends it, what came is a true prefix."""
     if isinstance(key, bytes) and len(key) != 32:
         raise ValueError("a backup key has 32 bytes")
     header = read_header(source)  # steps 1 and 2
@@ -376,6 +398,16 @@ def read_key_file(path: str) -> bytes | MLKEM768X25519PrivateKey:
     raise OSError(f"{path!r} holds neither 64 hexadecimal digits nor one line chatseal-private-key")
 
 
+def read_password_file(path: str) -> str:
+    """The first line, without its end."""
+    with open(path, "rb") as file:
+        line = file.readline(1 << 16).removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise OSError(f"{path!r} does not begin with a line of UTF-8") from None
+
+
 def write_beside(target: str, pieces: Iterator[bytes]) -> None:
     """Write *pieces* to a new file, which gets the name *target* once all of it was right and is on stable storage."""
     if os.path.lexists(target):
@@ -401,12 +433,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code: 0 ok, 1 other failure, 2 usage, 10 no such file, 12 wrong key, 14 truncated, 13 all else in the file."""
     parser = argparse.ArgumentParser(prog="rescue", description="Open a sealed file of chatseal.", allow_abbrev=False)
     parser.add_argument("file", metavar="FILE", help="the sealed file, or - for standard input")
-    parser.add_argument("--key-file", metavar="K", required=True, help="a file with the backup key or the private key")
+    keys = parser.add_mutually_exclusive_group(required=True)
+    keys.add_argument("--key-file", metavar="K", help="a file with the backup key or the private key")
+    keys.add_argument("--password-file", metavar="P", help="a file whose first line is the password")
     parser.add_argument("-o", metavar="OUT", default="-", help="a new file for the plaintext (default: standard output)")
     options = parser.parse_args(arguments)
     standard = options.file == "-"
     try:
-        key = read_key_file(options.key_file)
+        key = read_key_file(options.key_file) if options.key_file is not None else read_password_file(options.password_file)
         with open(0 if standard else options.file, "rb", closefd=not standard) as source:
             if options.o != "-":
                 write_beside(options.o, rescue(source, key))

@@ -56,5 +56,6 @@ def plain() -> bytes:
 def sealed(here: Path, my: Path, plain: bytes) -> Path:
     """chat.db and, sealed for my.key, chat.db.seal."""
     (here / "chat.db").write_bytes(plain)
+    (here / "chat.db").chmod(0o600)  # so that it is refused as a key for what it is
     chatseal.seal("chat.db", "chat.db.seal", chatseal.BackupKey.from_file(my), frame_size=1 << 16)
     return Path("chat.db.seal")

@@ -135,6 +135,7 @@ def test_a_key_file_that_is_not_there(run: Run, sealed: Path) -> None:
 
 def test_a_key_file_without_a_key(run: Run, sealed: Path) -> None:
     Path("note.txt").write_text("my key is in the drawer")
+    os.chmod("note.txt", 0o600)
     ran = run("verify", sealed, "--key-file", "note.txt")
     ran.remedied(2, "note.txt", "64 hexadecimal digits")
     assert "drawer" not in ran.err

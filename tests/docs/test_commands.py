@@ -7,12 +7,14 @@ import click
 import pytest
 
 from chatseal import errors
+from chatseal.cli import key_options
 from chatseal.cli.app import chatseal
 from chatseal.cli.command import shared_options
 from chatseal.cli.words import EXIT_WORDS
 from docs.pages import ROOT, code, prose, rows, sections
 
 PAGE = ROOT / "docs" / "commands.md"
+KEYS = key_options.names("")  # described once for all commands
 SHARED = {name for option in shared_options() for name in option.opts} | {"-h", "--help"}
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
@@ -43,7 +45,14 @@ def test_every_command_has_a_section_and_every_section_a_command() -> None:
 @pytest.mark.parametrize("path", COMMANDS)
 def test_the_table_of_a_command_has_its_options_and_no_others(path: str) -> None:
     table = [re.match(r"--?[a-z-]+", word) for row in rows(sections(PAGE, 2)[path]) for word in code(row[0])]
-    assert {found[0] for found in table if found} == options(COMMANDS[path])
+    there = options(COMMANDS[path])
+    assert {found[0] for found in table if found} == there - KEYS
+    assert ("(#keys)" in sections(PAGE, 2)[path]) == (there >= KEYS)
+    assert there >= KEYS or not there & KEYS - {"--key-file"}
+
+
+def test_the_options_for_keys_are_in_a_table_of_their_own() -> None:
+    assert {option for row in rows(sections(PAGE, 2)["Keys"]) for option in _OPTION.findall(row[0])} == KEYS
 
 
 @pytest.mark.parametrize("path", COMMANDS)

@@ -15,7 +15,7 @@ from chatseal.rescue import read_header as rescue_header
 from chatseal.sealing.opening import read_header
 from corpus import KEY_BYTES, chat
 from oracle import header_length
-from slow_writer import Draw, end_line, header_lines, key_slot, padded
+from slow_writer import Draw, base64_text, end_line, header_lines, key_slot, padded, password_slot
 
 FILE_KEY, PREFIX = Draw("file key")(32), Draw("prefix")(56)
 KEY_SLOT = Slot("key", (), Draw("body")(104))
@@ -85,6 +85,8 @@ def raw_header(text: bytes, *, total: int | None = None) -> bytes:
 
 VERSION = b"chatseal/v1 sealed\n"
 SLOT = key_slot(KEY_BYTES, FILE_KEY, Draw("salt")(24)) + b"\n"
+SALT = base64_text(Draw("salt")(16))
+PASSWORD_SLOT = password_slot(b"", FILE_KEY, Draw("salt")(24), b"argon2id m=262144 t=8 p=1 " + SALT, stretched=bytes(32)) + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ SLOT = key_slot(KEY_BYTES, FILE_KEY, Draw("salt")(24)) + b"\n"
         VERSION + b"slot future " + b"!~" * 20 + b"\n" + SLOT,
         VERSION + b"slot abcdefghijklmnop a b c\n" + SLOT,
         VERSION + b"slot future " + b"x" * (4096 - 12) + b"\n" + SLOT,
-        VERSION + b"slot password 1 2 AAAA\nslot vault AAAA\n",
+        VERSION + b"slot passkey 1 2 AAAA\nslot vault AAAA\n",
     ],
 )
 def test_slots_of_types_to_come_are_skipped(text: bytes) -> None:
@@ -162,7 +164,7 @@ def test_noise_is_refused(raw: bytes) -> None:
 @given(data=st.data())
 def test_a_header_with_any_line_changed_is_refused_or_means_the_same_to_rescue(data: st.DataObject) -> None:
     """Lines are changed by somebody who can make checksum and MAC right, so that only the grammar is in the way."""
-    lines = (VERSION + b"size 1000\n" + SLOT + b"slot future a AAAA\n").splitlines(keepends=True)
+    lines = (VERSION + b"size 1000\n" + SLOT + PASSWORD_SLOT + b"slot future a AAAA\n").splitlines(keepends=True)
     for _ in range(data.draw(st.integers(1, 3))):
         line = data.draw(st.integers(0, len(lines) - 1))
         at = data.draw(st.integers(0, max(0, len(lines[line]) - 1)))
@@ -177,7 +179,8 @@ def test_a_header_with_any_line_changed_is_refused_or_means_the_same_to_rescue(d
         return
     ours = _read(raw)
     assert ours.size == theirs.size
-    assert [(slot.type.encode(), slot.body) for slot in ours.slots if slot.body] == theirs.slots
+    known = [slot for slot in ours.slots if slot.body]
+    assert [(slot.type.encode(), " ".join(slot.arguments).encode(), slot.body) for slot in known] == theirs.slots
 
 
 def _read(raw: bytes) -> Header:

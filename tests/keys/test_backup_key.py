@@ -174,6 +174,7 @@ def test_a_key_file_that_could_not_be_written_is_not_there(tmp_path: Path) -> No
 )
 def test_key_files_with_comments_and_any_line_ends_are_read(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(content)
+    (tmp_path / "key").chmod(0o600)
     assert BackupKey.from_file(tmp_path / "key").secret == KEY_BYTES
 
 
@@ -190,6 +191,7 @@ def test_key_files_with_comments_and_any_line_ends_are_read(content: bytes, tmp_
 )
 def test_files_that_hold_no_key_are_refused_by_name_and_not_shown(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(content)
+    (tmp_path / "key").chmod(0o600)
     with pytest.raises(KeyFormatError) as raised:
         BackupKey.from_file(tmp_path / "key")
     assert str(tmp_path / "key") in str(raised.value)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -49,6 +50,7 @@ from slow_writer import (
     message_keys,
     metadata_frame,
     padded,
+    password_slot,
     private_key,
     record_nonce,
     seek_table,
@@ -83,6 +85,15 @@ def secret_key(secret: bytes) -> Key:
 
 
 MINE = hex_key(KEY)
+
+WORD: Key = ("password", "Käse 7 Kühe")
+SALT = base64_text(Draw("salt of Argon2id")(16))
+CHEAP = b"argon2id m=19456 t=1 p=1 " + SALT
+
+
+def with_password(file_key: bytes, arguments: bytes = CHEAP, *, stretched: bytes | None = None) -> bytes:
+    """A slot for WORD."""
+    return password_slot(WORD[1].encode(), file_key, Draw("password")(24), arguments, stretched=stretched)
 
 
 # --- A file with its parts in reach -----------------------------------------------------------------------------------
@@ -251,7 +262,7 @@ def build(kept: dict[str, str]) -> dict[str, Any]:
     return {
         "format": "docs/format.md, version 1",
         "encoding": "file: base64 of the zstd-compressed bytes; key: hexadecimal; private_key: unpadded base64 of the "
-        "ML-KEM-768 seed (64 bytes) and the X25519 private key (32 bytes)",
+        "ML-KEM-768 seed (64 bytes) and the X25519 private key (32 bytes); password: text",
         "zstd": pyzstd.zstd_version,
         "hpke_slots": vectors.kept,
         "vectors": vectors.made,
@@ -310,9 +321,24 @@ def good_files(v: Vectors) -> None:
     v.ok("a slot of an unknown type is skipped", seal(framed(data), slots=lambda f: [future, key_slot(KEY, f, Draw("1")(24))]))
     long = b"slot future " + b"A" * (4096 - len(b"slot future "))
     v.ok("an unknown slot line of 4096 characters is skipped", seal(framed(data), slots=lambda f: [long, key_slot(KEY, f, Draw("1")(24))]))
-    reserved = [b"slot password argon2id AAAA", b"slot passkey AAAA", b"slot vault AAAA"]
+    reserved = [b"slot passkey AAAA", b"slot vault AAAA"]
     v.ok("slots of reserved types are skipped", seal(framed(data), slots=lambda f: [*reserved, key_slot(KEY, f, Draw("1")(24))]))
     v.ok("32 slots open", seal(framed(data), slots=lambda f: [b"slot future AAAA"] * 31 + [key_slot(KEY, f, Draw("1")(24))]))
+
+    by_word = seal(framed(data), slots=lambda f: [with_password(f)])
+    v.ok("a password slot opens", by_word, WORD)
+    v.ok("a password is normalised to NFKC", by_word, ("password", unicodedata.normalize("NFD", WORD[1]).replace("K", "\u212a")))
+    v.ok(
+        "a password slot opens beside a backup key",
+        seal(framed(data), slots=lambda f: [with_password(f), key_slot(KEY, f, b"s" * 24)]),
+        WORD,
+    )
+    dear = b"argon2id m=32768 t=2 p=3 " + SALT
+    v.ok("Argon2id with other numbers opens", seal(framed(data), slots=lambda f: [with_password(f, dear)]), WORD)
+    costs = [b"argon2id m=1048576 t=1 p=8 " + SALT, b"argon2id m=1048576 t=3 p=1 " + SALT]
+    costly = [with_password(bytes(32), arguments, stretched=bytes(32)) for arguments in costs]
+    beside_costly = seal(framed(data), slots=lambda f: [*costly, key_slot(KEY, f, b"s" * 24)])
+    v.ok("four GiB of Argon2id are not computed for a backup key", beside_costly)
 
     public = seal(framed(data), slots=lambda f: [v.hpke("right", SECRET, f)])
     v.ok("a public-key slot opens", public, secret_key(SECRET))
@@ -402,6 +428,31 @@ def header_grammar(v: Vectors) -> None:
     }.items():
         broken(f"a slot line with {what}", [size, text])
     broken("a public-key slot with a body of 1167 bytes", [size, slot, b"slot hpke " + base64_text(bytes(1167))])
+    word = with_password(sealed.file_key)
+    for what, arguments in {
+        "less memory than 19 MiB": b"argon2id m=19455 t=1 p=1 " + SALT,
+        "more memory than 1 GiB": b"argon2id m=1048577 t=1 p=1 " + SALT,
+        "ten GiB": b"argon2id m=10485760 t=1 p=1 " + SALT,
+        "no pass": b"argon2id m=19456 t=0 p=1 " + SALT,
+        "nine passes": b"argon2id m=19456 t=9 p=1 " + SALT,
+        "nine lanes": b"argon2id m=19456 t=1 p=9 " + SALT,
+        "more work than 4 GiB": b"argon2id m=1048576 t=5 p=1 " + SALT,
+        "a leading zero": b"argon2id m=019456 t=1 p=1 " + SALT,
+        "another function": b"scrypt m=19456 t=1 p=1 " + SALT,
+        "Argon2i": b"argon2i m=19456 t=1 p=1 " + SALT,
+        "numbers in another order": b"argon2id t=1 m=19456 p=1 " + SALT,
+        "a salt of 15 bytes": b"argon2id m=19456 t=1 p=1 " + base64_text(bytes(15)),
+        "a salt of 17 bytes": b"argon2id m=19456 t=1 p=1 " + base64_text(bytes(17)),
+        "a salt with unused bits that are not zero": b"argon2id m=19456 t=1 p=1 " + next_to(SALT),
+        "an argument more": b"argon2id m=19456 t=1 p=1 " + SALT + b" x",
+        "no arguments": b"",
+    }.items():
+        line = b" ".join(filter(None, [b"slot password", arguments, word.split()[-1]]))
+        broken(f"a password slot with {what}", [size, slot, line])
+    broken("five password slots", [size, slot, *[word] * 5])
+    costly = b"slot password argon2id m=1048576 t=2 p=1 " + SALT + b" " + word.split()[-1]
+    broken("password slots that cost more than 4 GiB together", [size, slot, costly, costly, word])
+    broken("a password slot with a body of 103 bytes", [size, slot, b" ".join(word.split()[:-1]) + b" " + base64_text(bytes(103))])
     for what, text in {
         "no type": b"slot",
         "a type of 17 letters": b"slot abcdefghijklmnopq AAAA",
@@ -427,10 +478,10 @@ def header_grammar(v: Vectors) -> None:
         broken(f"a header of {total} bytes", [size, slot], total=total)
     sourceless = replace(sealed, payload=b"", before=padded(header_lines([slot], None), 4000))
     v.nothing(
-        "a header of 4000 bytes at the end of the source is a damaged header",
+        "a header of 4000 bytes at the end of the source is truncated",
         sourceless.file,
-        HEADER_DAMAGED,
-        comment="its end line is complete",
+        TRUNCATED,
+        comment="its end line is complete, but does not end a block",
     )
     broken("a header of 69632 bytes", [size, slot], total=69632)
 
@@ -491,6 +542,17 @@ def slots_and_mac(v: Vectors) -> None:
     only("a slot under a key that was only expanded does not open", b"slot key " + base64_text(kek), hex_key(KEY))
     public_body = bytearray(base64.b64decode(v.hpke("right", SECRET, f).split()[2] + b"=="))
     public_body[1100] ^= 1
+    word = with_password(f)
+    only("another password is a wrong key", word, ("password", "another"))
+    only("a backup key is a wrong key where all slots are for passwords", word)
+    for what, old, new in (("number", b"m=19456", b"m=19457"), ("salt", SALT, altered(SALT))):
+        only(f"a password slot whose {what} was changed does not open", word.replace(old, new), WORD)
+    body = base64.b64decode(word.split()[-1] + b"=")
+    only(
+        "a password slot whose body has a flipped bit does not open",
+        b" ".join(word.split()[:-1]) + b" " + base64_text(flip(body, 60)),
+        WORD,
+    )
     only(
         "a public-key slot whose X25519 part has a flipped bit does not open",
         b"slot hpke " + base64_text(bytes(public_body)),

@@ -8,8 +8,8 @@ import chatseal
 from chatseal import SealedReader
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_files import openers
-from chatseal.cli.options import DASH, ByteRange, FileName, force_option, key_file_option
+from chatseal.cli.key_options import Keys, opening_keys
+from chatseal.cli.options import DASH, ByteRange, FileName, force_option
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.streams import standard_output
@@ -48,10 +48,10 @@ _PIECE = 1 << 20
     type=FileName(),
     help="A file to write. [default: standard output]",
 )
-@key_file_option("File with a backup key or a private key. Can be given several times.")
+@opening_keys
 @force_option("Overwrite the target.")
 @pass_output
-def command(out: Output, source: str, part: slice | None, target: str, key_files: tuple[str, ...], force: bool) -> None:
+def command(out: Output, source: str, part: slice | None, target: str, keys: Keys, force: bool) -> None:
     """Write the plaintext of the sealed file SRC, or the part of it in --range, to standard output.
 
     Only the frames that hold the range are read, checked and decompressed, so that a part of a huge file takes milliseconds. SRC
@@ -59,7 +59,7 @@ def command(out: Output, source: str, part: slice | None, target: str, key_files
     """
     if source == DASH:
         raise click.UsageError("cat jumps to where it reads, which standard input cannot; use `chatseal unseal - -o -`")
-    key = openers(key_files, out)
+    key = keys.openers(out)
     out.subject = source
     if part is None:
         with Bar(out, f"unsealing {source}") as bar:

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import click
 
 import chatseal
-from chatseal import BackupKey, IntegrityError, PrivateKey, TruncatedError
+from chatseal import IntegrityError, TruncatedError
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_files import openers
-from chatseal.cli.options import FileName, key_file_option
+from chatseal.cli.key_options import Keys, Opener, opening_keys
+from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
 from chatseal.cli.words import escape
 from chatseal.format.labels import SEALED, VERSION
@@ -21,7 +21,7 @@ from chatseal.sealing.faults import length_error
 from chatseal.sealing.opening import RawHeader, read_header, taker
 from chatseal.sealing.source import open_source
 
-_HOLDERS = {"key": "backup key", "hpke": "public key"}
+_HOLDERS = {"key": "backup key", "hpke": "public key", "password": "password"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = tuple[str, str]
 
@@ -36,9 +36,9 @@ Row = tuple[str, str]
     ],
 )
 @click.argument("source", metavar="SRC", type=FileName())
-@key_file_option("File with a backup key or a private key. Can be given several times.", required=False)
+@opening_keys
 @pass_output
-def command(out: Output, source: str, key_files: tuple[str, ...]) -> None:
+def command(out: Output, source: str, keys: Keys) -> None:
     """Show what the sealed file SRC tells of itself.
 
     Anybody sees: the version, who can open it (kinds of keys, not which), its length and whether that is what its header says. The
@@ -47,16 +47,16 @@ def command(out: Output, source: str, key_files: tuple[str, ...]) -> None:
     With the key: the header is authentic, the name and time of what was sealed, its size, its frames, and that their table is
     right. Names come from whoever sealed the file, and are shown with escapes. The data itself is not read; `verify` does that.
     """
-    keys = openers(key_files, out)
+    given = keys.openers_if_any(out)
     out.subject = source
     with open_source(source) as opened:
         found = read_header(taker(opened), os.path.basename(source))
         length = None if opened.length is None else opened.length - len(found.raw)
     record, rows = _seen_by_anybody(source, found, length)
     failure: Exception | None = None
-    if keys:
+    if given:
         try:
-            more, more_rows = _seen_with(source, keys)
+            more, more_rows = _seen_with(source, given)
             record |= more
             rows += more_rows
         except Exception as error:
@@ -126,7 +126,7 @@ def _payload(size: int | None, length: int | None, fits: bool | None) -> str:
     return f"{length} bytes: {size - length} are missing" if length < size else f"{length} bytes: {length - size} too many"
 
 
-def _seen_with(source: str, keys: Sequence[BackupKey | PrivateKey]) -> tuple[dict[str, object], list[Row]]:
+def _seen_with(source: str, keys: Sequence[Opener]) -> tuple[dict[str, object], list[Row]]:
     with chatseal.open(source, "rb", key=keys) as reader:
         name, mtime = reader.metadata.get("name"), reader.metadata.get("mtime")
         size, frames = reader.size, reader.frames

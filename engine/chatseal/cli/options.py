@@ -101,10 +101,6 @@ def target_option(help: str) -> Callable[[F], F]:
     return click.option("-o", "--output", "target", metavar="DST", required=True, type=FileName(), help=help)
 
 
-def key_file_option(help: str, *, required: bool = True) -> Callable[[F], F]:
-    return click.option("--key-file", "key_files", metavar="K", required=required, multiple=True, type=KeyFileName(), help=help)
-
-
 def force_option(help: str) -> Callable[[F], F]:
     return click.option("--force", is_flag=True, help=help)
 

@@ -5,14 +5,12 @@ import click
 import chatseal
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_files import holders
+from chatseal.cli.key_options import Keys, sealing_keys
 from chatseal.cli.many import are_many, check_folder, report_all
 from chatseal.cli.options import (
     DASH,
-    KeyFileName,
     Size,
     force_option,
-    key_file_option,
     memory_option,
     sources_argument,
     target_option,
@@ -41,10 +39,7 @@ from chatseal.sealing.budget import FRAME_SIZE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, 
 )
 @sources_argument
 @target_option("The sealed file, `-` for standard output, or a folder for many.")
-@key_file_option("File with a backup key. Can be given several times: each key opens the file alone.", required=False)
-@click.option(
-    "--to", "public_keys", metavar="PUBKEY", multiple=True, type=KeyFileName(), help="File with a public key. Can be given several times."
-)
+@sealing_keys
 @click.option(
     "--level",
     metavar="N",
@@ -68,8 +63,7 @@ def command(
     out: Output,
     sources: tuple[str, ...],
     target: str,
-    key_files: tuple[str, ...],
-    public_keys: tuple[str, ...],
+    keys: Keys,
     level: int,
     frame_size: int,
     threads: int | None,
@@ -81,14 +75,13 @@ def command(
     With several SRC, a folder as SRC or a folder as DST, each file becomes NAME.seal in the folder DST, and folders keep their tree.
     A file that fails does not stop the others.
 
-    At least one --key-file or --to says who can open it. Keys are read from files only, never from the command line.
+    The options for keys say who can open it; without one, CHATSEAL_KEY_FILE or systemd's credential chatseal-key does. Keys are
+    never read from the command line itself. A password can be guessed by whoever has the file; a key cannot.
     """
-    if not key_files and not public_keys:
-        raise click.UsageError("nobody could open it: name a key with --key-file, or a public key with --to")
     many = are_many(sources, target)
     if many:
         check_folder(sources, target)
-    key = holders(key_files, public_keys, out)
+    key = keys.holders(out)
     if many:
         bar = Bar(out, "sealing")
         try:

@@ -5,9 +5,9 @@ import click
 import chatseal
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_files import openers
+from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.many import are_many, check_folder, report_all
-from chatseal.cli.options import DASH, force_option, key_file_option, memory_option, sources_argument, target_option, threads_option
+from chatseal.cli.options import DASH, force_option, memory_option, sources_argument, target_option, threads_option
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.streams import name_of, standard_input, standard_output
@@ -25,7 +25,7 @@ from chatseal.cli.streams import name_of, standard_input, standard_output
 )
 @sources_argument
 @target_option("The file to write, `-` for standard output, or a folder for many.")
-@key_file_option("File with a backup key or a private key. Can be given several times.")
+@opening_keys
 @threads_option
 @memory_option
 @force_option("Overwrite the target; write to a terminal.")
@@ -34,7 +34,7 @@ def command(
     out: Output,
     sources: tuple[str, ...],
     target: str,
-    key_files: tuple[str, ...],
+    keys: Keys,
     threads: int | None,
     memory: int | None,
     force: bool,
@@ -49,7 +49,7 @@ def command(
     many = are_many(sources, target)
     if many:
         check_folder(sources, target)
-    key = openers(key_files, out)
+    key = keys.openers(out)
     if many:
         bar = Bar(out, "unsealing")
         try:

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 import chatseal
-from chatseal import BackupKey, FileReport, PrivateKey, Progress
+from chatseal import FileReport, Progress
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_files import openers
+from chatseal.cli.key_options import Keys, Opener, opening_keys
 from chatseal.cli.many import check_no_dash, files_in, report_all
-from chatseal.cli.options import DASH, key_file_option, memory_option, sources_argument, threads_option
+from chatseal.cli.options import DASH, memory_option, sources_argument, threads_option
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.streams import name_of, standard_input
@@ -27,11 +27,11 @@ from chatseal.cli.streams import name_of, standard_input
     ],
 )
 @sources_argument
-@key_file_option("File with a backup key or a private key. Can be given several times.")
+@opening_keys
 @threads_option
 @memory_option
 @pass_output
-def command(out: Output, sources: tuple[str, ...], key_files: tuple[str, ...], threads: int | None, memory: int | None) -> int:
+def command(out: Output, sources: tuple[str, ...], keys: Keys, threads: int | None, memory: int | None) -> int:
     """Check every byte of the sealed file SRC, from the first to the last, and write nothing.
 
     Exit code 0 says: this key opens the file, nothing of it is changed, missing or too much, and all of it decompresses. Of several
@@ -40,9 +40,9 @@ def command(out: Output, sources: tuple[str, ...], key_files: tuple[str, ...], t
     if len(sources) > 1 or Path(sources[0]).is_dir():
         check_no_dash(sources)
         bar = Bar(out, "verifying")
-        reports = _verify_many(files_in(sources), openers(key_files, out), threads, memory, bar)
+        reports = _verify_many(files_in(sources), keys.openers(out), threads, memory, bar)
         return report_all(reports, bar, out, "verified", sources)
-    key = openers(key_files, out)
+    key = keys.openers(out)
     source = sources[0]
     out.subject = name_of(source)
     with Bar(out, f"verifying {out.subject}") as bar:
@@ -52,9 +52,7 @@ def command(out: Output, sources: tuple[str, ...], key_files: tuple[str, ...], t
     return 0
 
 
-def _verify_many(
-    files: Sequence[Path], key: Sequence[BackupKey | PrivateKey], threads: int | None, memory: int | None, bar: Bar
-) -> Generator[FileReport]:
+def _verify_many(files: Sequence[Path], key: Sequence[Opener], threads: int | None, memory: int | None, bar: Bar) -> Generator[FileReport]:
     done = 0
 
     def inside(here: Progress) -> None:

@@ -16,7 +16,7 @@ from chatseal.errors import ChatsealError, exit_code
 EXIT_WORDS = {
     errors.EXIT_OK: "done",
     errors.EXIT_FAILED: "failed, for none of the reasons below; of many files: all of them",
-    errors.EXIT_USAGE: "wrong usage, or a key file without a key",
+    errors.EXIT_USAGE: "wrong usage, a key file without a key, or one that others can read",
     errors.EXIT_PARTLY: "some of the files failed, the others are done",
     errors.EXIT_NOT_THERE: "a file or folder is not there",
     errors.EXIT_BUSY: "a file is in use",

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes, hmac
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from chatseal.errors import HeaderAlteredError, HeaderDamagedError, NotSealedError, TruncatedError
+from chatseal.format import argon2
 from chatseal.format.labels import HEADER_MAC, SEALED, VERSION
 
 BLOCK = 4096
@@ -17,8 +19,7 @@ HEADER_MAX = 65536
 SLOTS_MAX = 32
 LINE_MAX = 4096
 SIZE_MIN, SIZE_MAX = 72, 2**63 - 1
-BODY_LEN = {"key": 104, "hpke": 1168}
-RESERVED = ("password", "passkey", "vault")
+BODY_LEN = {"key": 104, "hpke": 1168, "password": 104}
 
 _MAGIC = f"{VERSION} {SEALED}\n".encode()
 _SIZE = re.compile(rb"size ([1-9][0-9]{1,18})")
@@ -144,6 +145,7 @@ def _parse_lines(raw: bytes) -> Header:
     if not end or not _PAD.fullmatch(lines.pop()) or len(lines) > SLOTS_MAX:
         raise ValueError
     slots = tuple(_parse_slot(line) for line in lines)
+    check_passwords(slots)
     decode64(end[2])
     if decode64(end[1]) != _checksum(raw[:-_END_LEN]):
         raise ValueError
@@ -160,6 +162,21 @@ def _parse_slot(line: bytes) -> Slot:
     if expected is None:
         return Slot(type_, tuple(arguments), b"")
     body = decode64(arguments.pop().encode())
-    if arguments or len(body) != expected:
+    if (arguments and type_ != "password") or len(body) != expected:
         raise ValueError
-    return Slot(type_, (), body)
+    return Slot(type_, tuple(arguments), body)
+
+
+def check_passwords(slots: Iterable[Slot]) -> None:
+    """Raise ValueError if the password slots among *slots* break a limit, one by one or together."""
+    costs = []
+    for slot in slots:
+        if slot.type == "password":
+            cost, salt = argon2.Argon2Cost.parse(slot.arguments)
+            if len(decode64(salt.encode())) != argon2.SALT_LEN:
+                raise ValueError("a salt has 16 bytes")
+            costs.append(cost)
+    if len(costs) > argon2.SLOTS_MAX:
+        raise ValueError(f"a file has at most {argon2.SLOTS_MAX} passwords")
+    if sum(cost.work for cost in costs) > argon2.WORK_MAX:
+        raise ValueError("the passwords of a file cost too much together")

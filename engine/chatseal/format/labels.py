@@ -1,10 +1,13 @@
 """Every label that separates one use of a key from another (docs/format.md, section 1)."""
 
+from collections.abc import Iterable
+
 VERSION = "chatseal/v1"
 SEALED = "sealed"
 
 SLOT_KEY = b"chatseal/v1 slot key"
 SLOT_HPKE = b"chatseal/v1 slot hpke"
+SLOT_PASSWORD = b"chatseal/v1 slot password"
 HEADER_MAC = b"chatseal/v1 header"
 COBBLESTONE = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0"
 
@@ -17,3 +20,8 @@ def payload_context(kind: str) -> bytes:
 def hpke_info(kind: str) -> bytes:
     """HPKE info of a public-key slot of a file of *kind*."""
     return SLOT_HPKE + b"\0" + kind.encode()
+
+
+def slot_context(type_: str, arguments: Iterable[str]) -> bytes:
+    """Cobblestone context of the body of a symmetric slot: its type and its arguments as written."""
+    return " ".join((f"{VERSION} slot {type_}", *arguments)).encode()

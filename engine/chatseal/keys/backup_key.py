@@ -42,7 +42,7 @@ class BackupKey:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """The key in a key file: 64 hexadecimal digits, and lines beginning with `#`. Raises KeyFormatError or OSError."""
+        """The key in a key file: 64 hexadecimal digits, and lines beginning with `#`. Raises KeyFormatError, KeyExposedError or OSError."""
         try:
             key = cls.from_digits(key_file.read(path))
         except KeyFormatError as error:

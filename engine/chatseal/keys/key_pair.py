@@ -17,8 +17,8 @@ MLKEM_PUBLIC_LEN = 1184
 MLKEM_SEED_LEN = 64
 X25519_LEN = 32
 
-_PUBLIC = "chatseal-public-key"
-_PRIVATE = "chatseal-private-key"
+PUBLIC = "chatseal-public-key"
+PRIVATE = "chatseal-private-key"
 
 
 def _decode(text: str, word: str, length: int, what: str) -> bytes:
@@ -52,17 +52,17 @@ class PublicKey:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """From the line of a `.pub` file. Raises KeyFormatError."""
-        return cls(_decode(text, _PUBLIC, MLKEM_PUBLIC_LEN + X25519_LEN, "public"))
+        return cls(_decode(text, PUBLIC, MLKEM_PUBLIC_LEN + X25519_LEN, "public"))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
         """From a `.pub` file. Raises KeyFormatError or OSError."""
-        return cls.from_text(key_file.read(path))
+        return cls.from_text(key_file.read_public(path))
 
     @property
     def text(self) -> str:
         """One line, as a `.pub` file holds it."""
-        return f"{_PUBLIC} {encode64(self._bytes)}"
+        return f"{PUBLIC} {encode64(self._bytes)}"
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a new `.pub` file that everybody may read. Raises TargetExistsError or OSError."""
@@ -103,11 +103,11 @@ class PrivateKey:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """From the line of a private key file. Raises KeyFormatError."""
-        return cls(_decode(text, _PRIVATE, MLKEM_SEED_LEN + X25519_LEN, "private"))
+        return cls(_decode(text, PRIVATE, MLKEM_SEED_LEN + X25519_LEN, "private"))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """From a private key file. Raises KeyFormatError or OSError."""
+        """From a private key file. Raises KeyFormatError, KeyExposedError or OSError."""
         key = cls.from_text(key_file.read(path))
         key._path = os.path.abspath(path)
         return key
@@ -121,7 +121,7 @@ class PrivateKey:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a new key file that only its owner can read. Raises TargetExistsError or OSError."""
-        text = f"{_PRIVATE} {encode64(bytes(self._secret.view))}"
+        text = f"{PRIVATE} {encode64(bytes(self._secret.view))}"
         key_file.write(path, f"# chatseal private key: whoever has it can open what was sealed for its public key\n{text}\n")
         self._path = os.path.abspath(path)
 

@@ -8,82 +8,97 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chatseal.errors import WrongKeyError
-from chatseal.format.header import SLOTS_MAX, Header, Slot
-from chatseal.format.labels import SLOT_KEY, hpke_info
+from chatseal.format.header import SLOTS_MAX, Header, Slot, check_passwords
+from chatseal.format.labels import SLOT_KEY, hpke_info, slot_context
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import SUITE, PrivateKey, PublicKey
+from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
 
-Holder = BackupKey | PublicKey  # who can be sealed for
-Opener = BackupKey | PrivateKey  # who can open
+Holder = BackupKey | PublicKey | Password  # who can be sealed for
+Opener = BackupKey | PrivateKey | Password  # what opens
+_HOLDERS = (BackupKey, PublicKey, Password)
+_OPENERS = (BackupKey, PrivateKey, Password)  # in the order in which they are tried: what costs most comes last
+_OPENED_BY = {"key": BackupKey, "hpke": PrivateKey, "password": Password}
+_WORDS = {"key": "backup key", "hpke": "private key"}
 
 
 def holders_of(key: Holder | Sequence[Holder]) -> tuple[Holder, ...]:
     """The holders in a `key` argument: one, or 1 to 32 of them. Raises TypeError or ValueError."""
-    holders = (key,) if isinstance(key, (BackupKey, PublicKey)) else tuple(key)
+    holders = (key,) if isinstance(key, _HOLDERS) else tuple(key)
     if not 1 <= len(holders) <= SLOTS_MAX:
         raise ValueError(f"a file has 1 to {SLOTS_MAX} holders")
     for holder in holders:
-        if not isinstance(holder, (BackupKey, PublicKey)):
-            raise TypeError(f"a file is sealed for a BackupKey or a PublicKey, not for {type(holder).__name__}")
+        if not isinstance(holder, _HOLDERS):
+            raise TypeError(f"a file is sealed for a BackupKey, a PublicKey or a Password, not for {type(holder).__name__}")
+    check_passwords(Slot("password", holder.arguments, b"") for holder in holders if isinstance(holder, Password))
     return holders
 
 
 def openers_of(key: Opener | Sequence[Opener]) -> tuple[Opener, ...]:
     """The keys in a `key` argument: one or several. Raises TypeError."""
-    openers = (key,) if isinstance(key, (BackupKey, PrivateKey)) else tuple(key)
+    openers = (key,) if isinstance(key, _OPENERS) else tuple(key)
     for opener in openers:
-        if not isinstance(opener, (BackupKey, PrivateKey)):
-            raise TypeError(f"a file is opened with a BackupKey or a PrivateKey, not with {type(opener).__name__}")
+        if not isinstance(opener, _OPENERS):
+            raise TypeError(f"a file is opened with a BackupKey, a PrivateKey or a Password, not with {type(opener).__name__}")
     return openers
 
 
 def wrap(file_key: Secret, holders: Iterable[Holder], kind: str) -> tuple[Slot, ...]:
     """One slot for each holder."""
-    return tuple(_wrap_hpke(file_key, holder, kind) if isinstance(holder, PublicKey) else _wrap_key(file_key, holder) for holder in holders)
+    return tuple(_wrap(file_key, holder, kind) for holder in holders)
 
 
 def find_file_key(header: Header, openers: Sequence[Opener], kind: str) -> Secret:
-    """The file key, from the first slot that opens: backup keys before private keys. Raises WrongKeyError."""
-    for opener in sorted(openers, key=lambda opener: isinstance(opener, PrivateKey)):
+    """The file key, from the first slot that opens: backup keys before private keys, passwords last. Raises WrongKeyError."""
+    for opener in sorted(openers, key=lambda opener: _OPENERS.index(type(opener))):
         for slot in header.slots:
-            if isinstance(opener, PrivateKey):
-                found = _unwrap_hpke(slot, opener, kind) if slot.type == "hpke" else None
-            else:
-                found = _unwrap_key(slot, opener) if slot.type == "key" else None
-            if found is not None:
+            if (found := unwrap(slot, opener, kind)) is not None:
                 return found
     raise WrongKeyError(_why_none_opened(header, openers))
 
 
 def _why_none_opened(header: Header, openers: Sequence[Opener]) -> str:
-    offered = {"hpke" if isinstance(opener, PrivateKey) else "key" for opener in openers}
-    there = {slot.type for slot in header.slots}
-    if offered & there:
+    if any(isinstance(opener, _OPENED_BY.get(slot.type, ())) for opener in openers for slot in header.slots):
         return "wrong key: it opens none of the file's slots"
-    words = {"key": "backup key", "hpke": "private key"}
-    return f"wrong kind of key: the file opens with a {' or '.join(words.get(slot, slot) for slot in sorted(there))}"
+    there = {slot.type for slot in header.slots}
+    return f"wrong kind of key: the file opens with a {' or '.join(_WORDS.get(slot, slot) for slot in sorted(there))}"
 
 
-def _kek(key: BackupKey) -> bytes:
-    return HKDF(hashes.SHA512(), 32, None, SLOT_KEY).derive(key.secret)
+def unwrap(slot: Slot, opener: Opener, kind: str) -> Secret | None:
+    """The file key in *slot*, None if it is not for *opener*."""
+    if not isinstance(opener, _OPENED_BY.get(slot.type, ())):
+        return None
+    if isinstance(opener, PrivateKey):
+        return _unwrap_hpke(slot, opener, kind)
+    if isinstance(opener, Password):
+        return _unwrap_message(slot, opener.kek(slot.arguments))
+    return _unwrap_message(slot, _kek(opener))
 
 
-def _wrap_key(file_key: Secret, key: BackupKey) -> Slot:
-    message = Cobblestone256Encryptor(_kek(key), SLOT_KEY)
-    return Slot("key", (), message.update(file_key.view) + message.finalize())
+def _wrap(file_key: Secret, holder: Holder, kind: str) -> Slot:
+    if isinstance(holder, PublicKey):
+        return Slot("hpke", (), SUITE.encrypt(file_key.view, holder.hpke, hpke_info(kind)))
+    if isinstance(holder, Password):
+        return _wrap_message("password", holder.arguments, file_key, holder.kek(holder.arguments))
+    return _wrap_message("key", (), file_key, _kek(holder))
 
 
-def _unwrap_key(slot: Slot, key: BackupKey) -> Secret | None:
-    message = Cobblestone256Decryptor(_kek(key), SLOT_KEY)
+def _kek(key: BackupKey) -> Secret:
+    return Secret(HKDF(hashes.SHA512(), 32, None, SLOT_KEY).derive(key.secret))
+
+
+def _wrap_message(type_: str, arguments: tuple[str, ...], file_key: Secret, kek: Secret) -> Slot:
+    message = Cobblestone256Encryptor(kek.view, slot_context(type_, arguments))
+    return Slot(type_, arguments, message.update(file_key.view) + message.finalize())
+
+
+def _unwrap_message(slot: Slot, kek: Secret) -> Secret | None:
+    message = Cobblestone256Decryptor(kek.view, slot_context(slot.type, slot.arguments))
     try:
         return Secret(message.update(slot.body) + message.finalize())
     except InvalidTag:
         return None
-
-
-def _wrap_hpke(file_key: Secret, key: PublicKey, kind: str) -> Slot:
-    return Slot("hpke", (), SUITE.encrypt(file_key.view, key.hpke, hpke_info(kind)))
 
 
 def _unwrap_hpke(slot: Slot, key: PrivateKey, kind: str) -> Secret | None:

@@ -1,0 +1,230 @@
+"""Keys on the command line: the same options for every command, and what they give."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, cast
+
+import click
+
+from chatseal import BackupKey, KeyFormatError, Password, PrivateKey, PublicKey
+from chatseal.cli.options import F, FileName, KeyFileName
+from chatseal.cli.output import Output
+from chatseal.errors import KeySourceError
+from chatseal.keys import key_file, sources
+from chatseal.keys.sources import WrongKindError
+
+Given = Callable[[], bytes]
+Opener = BackupKey | PrivateKey | Password
+Holder = BackupKey | PublicKey | Password
+
+
+@dataclass
+class Keys:
+    """The sources that the options of one command named, in words for messages and as functions that ask them."""
+
+    keys: list[tuple[str, Given]] = field(default_factory=list)
+    passwords: list[tuple[str, Given]] = field(default_factory=list)
+    public: list[str] = field(default_factory=list)
+    ask_key: bool = False
+    ask_password: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.passwords or self.public or self.ask_key or self.ask_password)
+
+    def openers(self, out: Output) -> list[Opener]:
+        """The keys to open with. Without an option: those of the environment; else asked for, if there is a terminal."""
+        if not self:
+            if (path := sources.unattended_file()) is None and sources.is_terminal():
+                return [_typed(sources.from_prompt("Backup key or password: "))]
+            if path is None:
+                raise _nothing_named()
+            return [self._opener(path, lambda: key_file.read_private(path), out)]
+        found: list[Opener] = [self._opener(name, give, out) for name, give in self.keys]
+        if self.ask_key:
+            found.append(BackupKey.from_digits(sources.from_prompt("Backup key: ")))
+        found += [self._password(name, give, out) for name, give in self.passwords]
+        if self.ask_password:
+            found.append(Password(sources.from_prompt("Password: ")))
+        return found
+
+    def openers_if_any(self, out: Output) -> list[Opener]:
+        """As openers, but nobody is asked who did not offer."""
+        return self.openers(out) if self or sources.unattended_file() else []
+
+    def holders(self, out: Output) -> list[Holder]:
+        """The holders to seal for. A password is asked for twice, and its weakness is said."""
+        if not self:
+            if (path := sources.unattended_file()) is None:
+                raise _nothing_named()
+            return [_sealer(path, self._opener(path, lambda: key_file.read_private(path), out))]
+        found: list[Holder] = [_sealer(name, self._opener(name, give, out)) for name, give in self.keys]
+        if self.ask_key:
+            found.append(BackupKey.from_digits(sources.from_prompt("Backup key: ")))
+        found += [self._public(path, out) for path in self.public]
+        found += [self._password(name, give, out) for name, give in self.passwords]
+        if self.ask_password:
+            found.append(new_password())
+        if any(isinstance(holder, Password) for holder in found):
+            out.warn("whoever has the file can try passwords on it, about one a second on each core; take a long one")
+        return found
+
+    def _opener(self, name: str, give: Given, out: Output) -> BackupKey | PrivateKey:
+        out.subject = name
+        return sources.opener_of(give(), name)
+
+    def _password(self, name: str, give: Given, out: Output) -> Password:
+        out.subject = name
+        return Password.from_lines(give())
+
+    def _public(self, path: str, out: Output) -> PublicKey:
+        out.subject = path
+        return PublicKey.from_file(path)
+
+
+def _nothing_named() -> KeySourceError:
+    error = KeySourceError("no key is given, and there is no terminal to ask at")
+    error.remedy = f"Name one with --key-file, --key-command, --keyring or {sources.FILE_VARIABLE}; `chatseal key --help` lists all ways."
+    return error
+
+
+def _typed(text: str) -> Opener:
+    """What somebody typed who was asked for either."""
+    try:
+        return BackupKey.from_digits(text)
+    except KeyFormatError:
+        return Password(text)
+
+
+def new_password() -> Password:
+    """A password typed twice. Raises KeySourceError."""
+    first = sources.from_prompt("New password: ")
+    if sources.from_prompt("The same again: ") != first:
+        raise KeySourceError("the two passwords differ; nothing was done")
+    return Password(first)
+
+
+def _sealer(name: str, key: BackupKey | PrivateKey) -> BackupKey:
+    if isinstance(key, PrivateKey):
+        raise WrongKindError(f"{name} holds a private key, which only opens; seal for its public key, --to {name}.pub")
+    return key
+
+
+def _keys(given: dict[str, Any], prefix: str = "") -> Keys:
+    """Take the options of *prefix* out of *given*."""
+
+    def take(name: str) -> Any:
+        return given.pop(prefix + name, ())
+
+    return Keys(
+        keys=_sources(take("key_files"), take("key_fds"), take("key_commands"), take("keyrings")),
+        passwords=_sources(take("password_files"), take("password_fds"), take("password_commands"), ()),
+        public=list(take("public_keys")),
+        ask_key=bool(take("ask_key")),
+        ask_password=bool(take("ask_password")),
+    )
+
+
+def _sources(files: Iterable[str], fds: Iterable[int], commands: Iterable[str], rings: Iterable[str]) -> list[tuple[str, Given]]:
+    def bound(function: Callable[[Any], bytes], value: Any) -> Given:
+        return lambda: function(value)
+
+    return [
+        *((path, bound(key_file.read_private, path)) for path in files),
+        *((f"descriptor {number}", bound(key_file.read_descriptor, number)) for number in fds),
+        *((f"the command {line.split()[0] if line.split() else ''}", bound(sources.from_command, line)) for line in commands),
+        *((f"{name} in the keyring", bound(sources.from_keyring, name)) for name in rings),
+    ]
+
+
+def _option(prefix: str, name: str, *, dest: str, help: str, **more: Any) -> Callable[[F], F]:
+    new = prefix.replace("_", "-")
+    return click.option(f"--{new}{name}", prefix + dest, help=help, **more)
+
+
+def _options(prefix: str, role: str, file_help: str) -> list[Callable[[F], F]]:
+    """The options that name keys; *prefix* is "" or "new_"."""
+    several = {"multiple": True}
+    return [
+        _option(prefix, "key-file", dest="key_files", metavar="K", type=KeyFileName(), help=file_help, **several),
+        _option(
+            prefix, "key-fd", dest="key_fds", metavar="N", type=click.IntRange(0), help="Descriptor to read a key file from.", **several
+        ),
+        _option(
+            prefix,
+            "key-command",
+            dest="key_commands",
+            metavar="CMD",
+            help='Command that prints a key, as in "pass show backup".',
+            **several,
+        ),
+        _option(prefix, "keyring", dest="keyrings", metavar="NAME", help="Name of a key in the system's keyring.", **several),
+        _option(prefix, "key-prompt", dest="ask_key", is_flag=True, help="Ask for the 64 digits, without echo."),
+        _option(prefix, "password", dest="ask_password", is_flag=True, help=f"Ask for a password{role}, without echo."),
+        _option(
+            prefix,
+            "password-file",
+            dest="password_files",
+            metavar="F",
+            type=FileName(),
+            help="File whose first line is a password.",
+            **several,
+        ),
+        _option(
+            prefix,
+            "password-fd",
+            dest="password_fds",
+            metavar="N",
+            type=click.IntRange(0),
+            help="Descriptor to read a password from.",
+            **several,
+        ),
+        _option(prefix, "password-command", dest="password_commands", metavar="CMD", help="Command that prints a password.", **several),
+    ]
+
+
+def _public_option(prefix: str = "") -> Callable[[F], F]:
+    return _option(
+        prefix,
+        "to",
+        dest="public_keys",
+        metavar="PUBKEY",
+        multiple=True,
+        type=KeyFileName(),
+        help="File with a public key. Can be given several times.",
+    )
+
+
+def _with(options: Sequence[Callable[[F], F]], prefix: str, argument: str) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def wrapped(*args: Any, **given: Any) -> Any:
+            return function(*args, **{argument: _keys(given, prefix)}, **given)
+
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return cast("F", wrapped)
+
+    return decorate
+
+
+def names(prefix: str) -> set[str]:
+    """The options' own names, for documents and their tests."""
+
+    @_with(_options(prefix, "", ""), prefix, "keys")
+    def nothing(keys: Keys) -> None: ...
+
+    return {name for option in nothing.__click_params__ for name in option.opts}  # type: ignore[attr-defined]
+
+
+def opening_keys(function: F) -> F:
+    """Options that say what to open with; the command gets them as `keys`, a Keys."""
+    help = "File with a backup key or a private key. All of these can be given several times."
+    return _with(_options("", "", help), "", "keys")(function)
+
+
+def sealing_keys(function: F) -> F:
+    """Options that say whom to seal for; the command gets them as `keys`, a Keys."""
+    help = "File with a backup key. All of these can be given several times: each key opens the file alone."
+    options = _options("", " that can open it too", help)
+    return _with([options[0], _public_option(), *options[1:]], "", "keys")(function)

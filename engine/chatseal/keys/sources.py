@@ -1,0 +1,165 @@
+"""Sources: where a key comes from. Each gives the text of a key file, and never through argv or the environment.
+
+| source | works unattended |
+|---|---|
+| a file that only its owner can read | yes |
+| a descriptor that a parent process opened | yes |
+| a command that prints it: `pass show NAME`, `keepassxc-cli show ...` | if the command does |
+| the system's keyring | while its user is logged in |
+| CHATSEAL_KEY_FILE, which names a file | yes |
+| systemd's credential `chatseal-key` | yes |
+| a prompt without echo | no |
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from chatseal.errors import KeyFormatError, KeySourceError
+from chatseal.keys import key_file
+from chatseal.keys.backup_key import BackupKey
+from chatseal.keys.key_pair import PRIVATE, PUBLIC, PrivateKey
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
+
+SERVICE = "chatseal"  # what the keyring files keys under
+FILE_VARIABLE = "CHATSEAL_KEY_FILE"
+CREDENTIAL = "chatseal-key"
+COMMAND_SECONDS = 120  # a person may have to unlock something
+
+
+class WrongKindError(KeyFormatError):
+    """There is a key, but not one for this."""
+
+    remedy = "`chatseal key --help` explains the kinds of keys."
+
+
+def from_command(line: str) -> bytes:
+    """What a command prints, split into words like a shell's and run without one. It may ask at the terminal. Raises KeySourceError."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = []
+    if not words:
+        raise KeySourceError("the command for the key has no words, or an open quote")
+    try:
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as running:
+            try:
+                data, _ = running.communicate(timeout=COMMAND_SECONDS)
+            except BaseException:
+                running.kill()
+                raise
+    except subprocess.TimeoutExpired:
+        raise KeySourceError(f"{words[0]} gave no key: it did not end in {COMMAND_SECONDS} seconds") from None
+    except OSError as error:
+        raise KeySourceError(f"{words[0]} gave no key: {(error.strerror or 'it did not start').lower()}") from None
+    code = running.returncode
+    if code != 0:
+        raise KeySourceError(f"{words[0]} gave no key: it ended with exit code {code}")
+    return data
+
+
+def from_keyring(name: str) -> bytes:
+    """What the system's keyring has under *name*. Raises KeySourceError."""
+    found = keyring().get_password(SERVICE, name)
+    if found is None:
+        error = KeySourceError(f"the keyring has no key named {name}")
+        error.remedy = f"`chatseal key keep {name} --key-file FILE` puts one there."
+        raise error
+    return found.encode()
+
+
+def into_keyring(name: str, text: str) -> None:
+    """Keep *text* in the system's keyring. Raises KeySourceError: a key there is never overwritten."""
+    ring = keyring()
+    if ring.get_password(SERVICE, name) is not None:
+        raise KeySourceError(f"the keyring has a key named {name} already")
+    ring.set_password(SERVICE, name, text)
+
+
+def keyring() -> "KeyringBackend":
+    """The system's keyring. Raises KeySourceError if there is none that keeps secrets."""
+    try:
+        import keyring as library
+    except ImportError:
+        error = KeySourceError("the library for keyrings is not installed")
+        error.remedy = 'pip install "chatseal[people]"'
+        raise error from None
+    ring = library.get_keyring()
+    if ring.priority <= 0 or type(ring).__module__.startswith("keyring.backends.fail"):
+        raise KeySourceError("this system has no keyring that is unlocked")
+    return _Careful(ring)  # type: ignore[return-value]
+
+
+class _Careful:
+    """A keyring whose own errors become ours: their texts are not ours to show."""
+
+    def __init__(self, ring: "KeyringBackend") -> None:
+        self._ring = ring
+
+    def get_password(self, service: str, name: str) -> str | None:
+        return _asked(lambda: self._ring.get_password(service, name))
+
+    def set_password(self, service: str, name: str, text: str) -> None:
+        _asked(lambda: self._ring.set_password(service, name, text))
+
+
+def _asked(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except Exception as error:
+        raise KeySourceError(f"the keyring refused ({type(error).__name__}): it may be locked") from None
+
+
+def from_prompt(prompt: str) -> str:
+    """What a person types at the terminal, without echo. Raises KeySourceError where there is no terminal."""
+    import getpass
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)  # it would echo
+            return getpass.getpass(prompt)
+    except (EOFError, getpass.GetPassWarning, OSError):
+        raise KeySourceError("there is no terminal to ask for the key at") from None
+
+
+def unattended_file() -> str | None:
+    """The key file that the environment names: CHATSEAL_KEY_FILE, or systemd's credential."""
+    if named := os.environ.get(FILE_VARIABLE):
+        return named
+    folder = os.environ.get(key_file.CREDENTIALS)
+    if folder and (path := Path(folder, CREDENTIAL)).exists():
+        return str(path)
+    return None
+
+
+def opener_of(data: bytes, where: str) -> BackupKey | PrivateKey:
+    """The key in what a source gave, told by its content; what a command printed may have more lines after a key in its first.
+
+    Raises KeyFormatError, WrongKindError."""
+    text = key_file.text(data, where)
+    first = text.split(maxsplit=1)[:1]
+    if first == [PRIVATE]:
+        return PrivateKey.from_text(text)
+    if first == [PUBLIC]:
+        raise WrongKindError(f"{where} holds a public key, which only seals, as in --to; its private key opens")
+    try:
+        return BackupKey.from_digits(text)
+    except KeyFormatError:
+        first_line = text.strip().split("\n", 1)[0]
+        if first_line == text.strip():
+            raise
+        return BackupKey.from_digits(first_line)
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
