@@ -25,8 +25,16 @@ PATIENCE = 60  # seconds; only a command that hangs meets it
 
 def environment(**changes: str) -> dict[str, str]:
     """The environment of a command: this one's, without what would change its output, and with *changes*."""
-    dropped = ("NO_COLOR", "FORCE_COLOR", "CHATSEAL_DEBUG", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    dropped = (
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "CHATSEAL_DEBUG",
+        "CHATSEAL_KEY_FILE",
+        "CREDENTIALS_DIRECTORY",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONUNBUFFERED",
+    )
+    kept = {"CHATSEAL_CONFIG": "/nowhere/chatseal.toml", **{name: value for name, value in os.environ.items() if name not in dropped}}
     # bytecode as an installed command has it: hundreds of starts, and none of them compiles
     return {**kept, "PYTHONPATH": PACKAGE, "PYTHONPYCACHEPREFIX": BYTECODE, "TERM": "xterm", **changes}
 

@@ -32,7 +32,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {line}"$@"\n')
         script.chmod(0o755)
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(PACKAGES), "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error"}
+    return {
+        **os.environ,
+        "PATH": path,
+        "PYTHONPATH": str(PACKAGES),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONWARNINGS": "error",
+        "CHATSEAL_CONFIG": "chatseal.toml",
+    }
 
 
 def same(printed: str, written: str) -> bool:

@@ -68,8 +68,8 @@ def test_nothing_shows_or_pickles_a_password(tmp_path: Path) -> None:
 def test_the_first_line_of_a_file_is_the_password(tmp_path: Path, end: str) -> None:
     path = tmp_path / "word"
     path.write_bytes((WORD + end).encode())
+    path.chmod(0o644)
     with pytest.raises(chatseal.KeyExposedError):
-        path.chmod(0o644)
         Password.from_file(path)
     path.chmod(0o600)
     assert Password.from_file(path)._secret.view == WORD.encode()

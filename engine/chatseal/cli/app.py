@@ -18,6 +18,7 @@ from chatseal.cli.output import Output
 NAME = "chatseal"
 COMPLETE_VAR = "_CHATSEAL_COMPLETE"
 COMMANDS = {  # name: (module, what it does)
+    "setup": ("chatseal.cli.setup", "Choose once how backups are locked: a key or a password."),
     "key": ("chatseal.cli.key", "Make keys."),
     "seal": ("chatseal.cli.seal", "Compress and encrypt files, or a stream."),
     "unseal": ("chatseal.cli.unseal", "Decrypt and decompress sealed files, or a stream."),

@@ -8,6 +8,7 @@ from typing import Any, cast
 import click
 
 from chatseal import BackupKey, KeyFormatError, Password, PrivateKey, PublicKey
+from chatseal.automatic import configuration
 from chatseal.cli.options import F, FileName, KeyFileName
 from chatseal.cli.output import Output
 from chatseal.errors import KeySourceError
@@ -35,11 +36,11 @@ class Keys:
     def openers(self, out: Output) -> list[Opener]:
         """The keys to open with. Without an option: those of the environment; else asked for, if there is a terminal."""
         if not self:
-            if (path := sources.unattended_file()) is None and sources.is_terminal():
-                return [_typed(sources.from_prompt("Backup key or password: "))]
-            if path is None:
+            if chosen := _chosen():
+                return chosen.openers(out)
+            if not sources.is_terminal():
                 raise _nothing_named()
-            return [self._opener(path, lambda: key_file.read_private(path), out)]
+            return [_typed(sources.from_prompt("Backup key or password: "))]
         found: list[Opener] = [self._opener(name, give, out) for name, give in self.keys]
         if self.ask_key:
             found.append(BackupKey.from_digits(sources.from_prompt("Backup key: ")))
@@ -50,14 +51,17 @@ class Keys:
 
     def openers_if_any(self, out: Output) -> list[Opener]:
         """As openers, but nobody is asked who did not offer."""
-        return self.openers(out) if self or sources.unattended_file() else []
+        if self:
+            return self.openers(out)
+        chosen = _chosen()
+        return chosen.openers(out) if chosen and not (chosen.ask_password or chosen.ask_key) else []
 
     def holders(self, out: Output) -> list[Holder]:
         """The holders to seal for. A password is asked for twice, and its weakness is said."""
         if not self:
-            if (path := sources.unattended_file()) is None:
+            if not (chosen := _chosen()):
                 raise _nothing_named()
-            return [_sealer(path, self._opener(path, lambda: key_file.read_private(path), out))]
+            return chosen.holders(out)
         found: list[Holder] = [_sealer(name, self._opener(name, give, out)) for name, give in self.keys]
         if self.ask_key:
             found.append(BackupKey.from_digits(sources.from_prompt("Backup key: ")))
@@ -82,9 +86,22 @@ class Keys:
         return PublicKey.from_file(path)
 
 
+def _chosen() -> Keys | None:
+    """The sources when no option names one: those of the environment, else those of the configuration."""
+    if path := sources.unattended_file():
+        return Keys(_sources([path], (), (), ()))
+    choice = configuration.read().key
+    if choice is None:
+        return None
+    if choice.kind in configuration.ASKED:
+        return Keys(ask_password=choice.kind == "password", ask_key=choice.kind == "prompt")
+    given = {"file": ([choice.value], (), (), ()), "command": ((), (), [choice.value], ()), "keyring": ((), (), (), [choice.value])}
+    return Keys(_sources(*given[choice.kind]))
+
+
 def _nothing_named() -> KeySourceError:
-    error = KeySourceError("no key is given, and there is no terminal to ask at")
-    error.remedy = f"Name one with --key-file, --key-command, --keyring or {sources.FILE_VARIABLE}; `chatseal key --help` lists all ways."
+    error = KeySourceError("no key is given, and none is set up")
+    error.remedy = "Name one with --key-file or --key-command, or choose one for all commands with `chatseal setup`."
     return error
 
 

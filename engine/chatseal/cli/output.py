@@ -42,6 +42,11 @@ class Output:
         """Something that does not stop the work but should not stay so."""
         self._line(json.dumps({"warning": message}) if self.json else f"chatseal: warning: {escape(message)}", err=True)
 
+    def advise(self, text: str) -> None:
+        """What a person should know after the result; scripts have it in the documents."""
+        if not (self.json or self.quiet):
+            self._line(text, err=True)
+
     def note(self, message: str) -> None:
         """What is going on, for a person who waits at a terminal."""
         if not (self.json or self.quiet) and sys.stderr is not None and sys.stderr.isatty():

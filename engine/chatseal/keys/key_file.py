@@ -65,14 +65,14 @@ def _is_given(path: str | os.PathLike[str]) -> bool:
     return any(os.path.commonpath([here, os.path.abspath(folder)]) == os.path.abspath(folder) for folder in folders)
 
 
-def write(path: str | os.PathLike[str], text: str, *, mode: int = 0o600) -> None:
+def write(path: str | os.PathLike[str], text: str, *, mode: int = 0o600, encoding: str = "ascii") -> None:
     """Write a new key file, durably: no key may be believed saved that is not. Raises TargetExistsError or OSError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
     except FileExistsError:
         raise TargetExistsError(f"{os.fspath(path)} exists; a key file is never overwritten") from None
     try:
-        with open(descriptor, "w", encoding="ascii") as file:
+        with open(descriptor, "w", encoding=encoding) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -9,6 +9,7 @@ PAIR = ("A pair; the machine that makes backups gets only server.key.pub", "chat
 COMMANDS = {  # name: (module, what it does)
     "new": ("chatseal.cli.key.new", "Make a backup key: 64 hexadecimal digits."),
     "pair": ("chatseal.cli.key.pair", "Make a key pair: one half seals, the other opens."),
+    "keep": ("chatseal.cli.key.keep", "Put a backup key into the system's keyring."),
 }
 
 

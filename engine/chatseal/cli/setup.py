@@ -1,0 +1,195 @@
+"""`chatseal setup`: a key or a password, kept where later commands find it, and proven to be written down."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+
+from chatseal import BackupKey, TargetExistsError
+from chatseal.automatic import configuration
+from chatseal.automatic.configuration import Configuration, KeyChoice
+from chatseal.cli import dialog
+from chatseal.cli.command import EXITS_OF_LITTLE, Command, pass_output
+from chatseal.cli.options import FileName
+from chatseal.cli.output import Output
+from chatseal.cli.words import escape
+from chatseal.errors import KeySourceError
+from chatseal.keys import sources
+
+KEEP = {
+    "file": "a key file that only you can read, on this machine",
+    "keyring": "the system's keyring, unlocked when you log in",
+    "pass": "the password manager `pass`",
+    "nowhere": "nowhere on this machine: you type it each time",
+}
+LOST = "Without it nobody can open your backups, and nobody can help."
+GUESSED = (
+    "A password can be guessed by whoever has a backup, about one guess a second on each core of theirs, and there is no vault yet that\n"
+    "stops them after ten. Take a long one: five words that nobody would put together. And it cannot be used unattended."
+)
+
+
+@click.command(
+    cls=Command,
+    synopsis="[--lock key|password] [--keep file|keyring|pass|nowhere] [OPTIONS]",
+    examples=[
+        ("At a terminal: it asks", "chatseal setup"),
+        ("For a script: a new key in a file, and commands that find it", "chatseal setup --lock key --keep file"),
+        ("The same, in the system's keyring under another name", "chatseal setup --lock key --keep keyring --name phone"),
+        ("Use a key that there is already", "chatseal setup --lock key --use my.key"),
+        ("From a key to a password", "chatseal setup --lock password"),
+        ("No more", "chatseal setup --opt-out"),
+    ],
+    exits=EXITS_OF_LITTLE,
+)
+@click.option("--lock", type=click.Choice(["key", "password"]), help="Lock backups with a 64-digit key, or with a password.")
+@click.option("--keep", type=click.Choice(list(KEEP)), help="Where this machine keeps a new key.")
+@click.option("--key-out", metavar="FILE", type=FileName(), help="The key file to make. [default: backup.key beside the configuration]")
+@click.option("--name", metavar="NAME", default="chatseal", show_default=True, help="Name of the key in the keyring or in pass.")
+@click.option("--use", metavar="K", type=FileName(), help="Set up with the key in this file instead of making one.")
+@click.option("--opt-out", is_flag=True, help="Remove the configuration. No key and no backup is touched.")
+@pass_output
+def command(out: Output, lock: str | None, keep: str | None, key_out: str | None, name: str, use: str | None, opt_out: bool) -> None:
+    """Choose once how your backups are locked, so that other commands need no option for it.
+
+    A 64-digit key is made, shown once, and you are asked for two of its groups, so that it is on paper before anything depends on
+    it. Then it is kept where you say, and the configuration names that place. No secret is in the configuration itself.
+
+    Run it again to change from a key to a password or back. What is sealed already keeps its holders until `chatseal key` changes
+    them. Without a terminal, --lock and --keep (or --use) are needed; then nobody is asked, and the key is not shown.
+    """
+    before = configuration.read()
+    if opt_out:
+        return _opt_out(out, before)
+    asked = lock is None or (lock == "key" and keep is None and use is None)
+    if asked:
+        dialog.require_terminal("Name --lock and --keep, as in `chatseal setup --lock key --keep file`.")
+    lock = lock or _ask_lock(before)
+    if lock == "password":
+        if asked:
+            dialog.say(GUESSED)
+        choice, kept = KeyChoice("password", ""), "you are asked for it each time"
+    elif use is not None:
+        BackupKey.from_file(use)
+        choice, kept = KeyChoice("file", os.path.abspath(use)), f"in {escape(os.path.abspath(use))}"
+    else:
+        choice, kept = _new_key(keep, key_out, name, asked=asked)
+    where = configuration.write(Configuration(choice))
+    record = {"configuration": str(where), "lock": lock, "keep": choice.kind, "where": choice.value or None}
+    out.result(record, f"backups are locked with a {lock} from now on; {kept}; configuration: {click.format_filename(where)}")
+    if lock == "password" and not asked:
+        out.warn(" ".join(GUESSED.split()))
+    _say_what_stays(out, before, choice)
+
+
+def _ask_lock(before: Configuration) -> str:
+    if before.key is not None:
+        dialog.say(f"Backups are locked with a {'password' if before.key.kind == 'password' else 'key'} now.")
+    return dialog.choose(
+        "How shall your backups be locked?",
+        [
+            ("key", "a key of 64 digits, which you keep on paper: nobody can guess it"),
+            ("password", "a password, which you remember: whoever has a backup can try to guess it"),
+        ],
+    )
+
+
+def _new_key(keep: str | None, key_out: str | None, name: str, *, asked: bool) -> tuple[KeyChoice, str]:
+    """Make a key, have it written down if somebody is there, and keep it. What was kept is never overwritten."""
+    if keep is None:
+        keep = dialog.choose("Where shall this machine keep the key?", _places())
+    path = Path(key_out) if key_out else configuration.path().with_name("backup.key")
+    _check_place(keep, path, name)
+    key = BackupKey.generate()
+    if asked or keep == "nowhere":
+        dialog.require_terminal("A key that is kept nowhere has to be shown; name another place with --keep.")
+        dialog.say(f"\n{LOST}\n")
+        dialog.show_key(key)
+        dialog.prove(key)
+    if keep == "file":
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key.write(path)
+        return KeyChoice("file", os.path.abspath(path)), f"the key is in {escape(os.path.abspath(path))}: copy it, or write it down, now"
+    if keep == "keyring":
+        sources.into_keyring(name, key.digits)
+        return KeyChoice("keyring", name), f"the key is in the keyring under the name {escape(name)}"
+    if keep == "pass":
+        _into_pass(name, key)
+        return KeyChoice("command", f"pass show {name}"), f"`pass show {escape(name)}` gives the key"
+    return KeyChoice("prompt", ""), "you type the key each time"
+
+
+def _places() -> list[tuple[str, str]]:
+    """The places that this machine has, each with a word on it."""
+    places = ["file"]
+    try:
+        sources.keyring()
+        places.append("keyring")
+    except KeySourceError:
+        pass
+    if shutil.which("pass"):
+        places.append("pass")
+    return [(place, KEEP[place]) for place in [*places, "nowhere"]]
+
+
+def _check_place(keep: str, path: Path, name: str) -> None:
+    """Raise now what would otherwise be raised after the person wrote down 64 digits."""
+    if keep == "file" and os.path.lexists(path):
+        raise _taken(f"{path} exists; a key file is never overwritten", f"`chatseal setup --lock key --use {path}` uses it.")
+    if keep == "keyring" and sources.keyring().get_password(sources.SERVICE, name) is not None:
+        raise _taken(f"the keyring has a key named {name} already", "Choose another with --name.")
+    if keep == "pass" and not name.replace("-", "").replace("/", "").isalnum():
+        raise click.UsageError("a name for pass is letters, digits, - and /")
+
+
+def _taken(message: str, remedy: str) -> TargetExistsError:
+    error = TargetExistsError(message)
+    error.remedy = remedy
+    return error
+
+
+def _into_pass(name: str, key: BackupKey) -> None:
+    words = ["pass", "insert", "--multiline", name]
+    try:
+        there = subprocess.run(["pass", "show", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        done = not there and subprocess.run(words, input=f"{key.digits}\n".encode(), stdout=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        there, done = False, False
+    if not done:
+        error = KeySourceError("pass did not take the key" + (": it has something under this name" if there else ""))
+        error.remedy = "Choose another --name." if there else "`pass init` sets it up."
+        raise error
+
+
+def _opt_out(out: Output, before: Configuration) -> None:
+    where = configuration.path()
+    where.unlink(missing_ok=True)
+    record = {"configuration": None, "was": before.key.kind if before.key else None}
+    out.result(record, f"{click.format_filename(where)} is gone; no command finds a key by itself any more")
+    if before.key is None:
+        return
+    lock = "the password" if before.key.kind == "password" else "the key"
+    out.advise(
+        f"What was sealed stays as it is: {lock} opens it as before, and without it nobody can. {_still_there(before.key)} "
+        "If you want the backups gone, delete them yourself, wherever copies are; if you want them open, `chatseal unseal` them first."
+    )
+
+
+def _still_there(choice: KeyChoice) -> str:
+    places = {
+        "file": f"The key file {escape(choice.value)} is still there.",
+        "keyring": f"The key named {escape(choice.value)} is still in the keyring.",
+        "command": "The key is still where the command found it.",
+    }
+    return places.get(choice.kind, "It is kept nowhere but with you.")
+
+
+def _say_what_stays(out: Output, before: Configuration, now: KeyChoice) -> None:
+    if before.key is not None and before.key != now:
+        old = "the old password" if before.key.kind == "password" else "the old key"
+        out.advise(
+            f"What is sealed already opens with {old} only: keep it, or give those files the new one with `chatseal key rotate`. "
+            f"{_still_there(before.key)}"
+        )
