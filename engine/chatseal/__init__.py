@@ -20,6 +20,7 @@ from chatseal.errors import (
 from chatseal.events import FileReport, Progress, Summary
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
+from chatseal.keys.sheet.recovery_sheet import recovery_sheet
 from chatseal.sealing.file import open
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
@@ -52,6 +53,7 @@ __all__ = [
     "WrongKeyError",
     "__version__",
     "open",
+    "recovery_sheet",
     "seal",
     "seal_bytes",
     "seal_chunks",
