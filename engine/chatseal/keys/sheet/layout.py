@@ -19,14 +19,16 @@ ADDRESS, ADDRESS_LEADING = 7.5, 9.5
 THIN, THICK = 0.6, 3.0
 KEY_SIZE = 20.0
 QUIET = 4  # modules around a QR code that stay white
-NOTE_ROW, NOTE_ROWS_MIN = 22.0, 2
-SPACINGS = ((24.0, 38.0), (18.0, 36.0), (13.0, 34.0), (9.0, 31.0))  # between parts, and of a row of the key: the widest that fits
+NOTE_ROW = 22.0
+# Points between parts and for a row of the key, and rows of notes that must be left: the first that fits.
+# The last is for three addresses as long as there may be.
+SPACINGS = ((24.0, 38.0, 5), (18.0, 36.0, 4), (13.0, 34.0, 3), (9.0, 31.0, 2))
 
 
 def page(content: Content, paper: str) -> Page:
     """The page that says *content*. Raises ValueError if it does not fit."""
-    for gap, row in SPACINGS:
-        drawn = _Pen(*SIZES[paper], gap, row).draw(content)
+    for gap, row, notes in SPACINGS:
+        drawn = _Pen(*SIZES[paper], gap, row).draw(content, notes)
         if drawn is not None:
             return drawn
     raise ValueError("the addresses of stores and vaults do not fit on one page; give fewer or shorter ones")
@@ -42,8 +44,8 @@ class _Pen:
         self.y, self.bottom = MARGIN, page_height - MARGIN
         self.marks: list[Mark] = []
 
-    def draw(self, content: Content) -> Page | None:
-        """The page, or None if it has no room left to write on."""
+    def draw(self, content: Content, notes: int) -> Page | None:
+        """The page, or None if it has no room left for as many rows of *notes*."""
         self.head(content)
         self.facts(content)
         self.key(content)
@@ -51,7 +53,7 @@ class _Pen:
         self.steps()
         end = self.bottom - 20
         rows = int((end - self.y - 8) // NOTE_ROW)
-        if rows < NOTE_ROWS_MIN:
+        if rows < notes:
             return None
         self.notes(end, rows)
         self.foot(content)

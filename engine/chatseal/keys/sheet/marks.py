@@ -67,9 +67,11 @@ def wrap(text: str, face: Face, size: float, room: float) -> Iterator[str]:
 
 def pieces(word: str, face: Face, size: float, room: float) -> Iterator[str]:
     """*word* in pieces that fit into *room*, each as long as it can be."""
-    begin = 0
-    for end in range(1, len(word) + 1):
-        if width(word[begin:end], face, size) > room and end - begin > 1:
-            yield word[begin : end - 1]
-            begin = end - 1
+    begin, taken = 0, 0.0
+    for end, character in enumerate(word):
+        needed = width(character, face, size)
+        if taken + needed > room and end > begin:
+            yield word[begin:end]
+            begin, taken = end, 0.0
+        taken += needed
     yield word[begin:]

@@ -1,4 +1,4 @@
-"""PDF: a page drawn with the fonts that every reader has. The document's properties say that it is a sheet, and nothing of what is on it."""
+"""PDF: a page drawn with the fonts that every reader has. Its properties say that it is a sheet, and nothing of what is on it."""
 
 from io import BytesIO
 
