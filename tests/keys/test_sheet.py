@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageDraw
 
@@ -138,7 +138,7 @@ def test_the_commands_on_the_sheet_restore_with_the_digits_on_the_sheet(tmp_path
 
 @papers
 @formats
-@pytest.mark.parametrize("stores", [0, 1, 2, 3])
+@pytest.mark.parametrize("stores", [0, 3])
 def test_as_many_as_three_long_addresses_fit_on_one_page_and_are_whole(format: str, paper: str, stores: int) -> None:
     sheet = draw(KEY, format, name="n" * 500, stores=LONG[:stores], paper=paper)
     if format == "pdf":
@@ -182,7 +182,6 @@ def assert_inside_and_apart(drawn: Page) -> None:
     paper=st.sampled_from(PAPERS),
     format=st.sampled_from(FORMATS),
 )
-@settings(max_examples=60)
 def test_any_texts_stay_between_the_margins(name: str, stores: list[str], paper: str, format: str) -> None:
     drawn = page(content(KEY, name, stores, [], DAY, any_font=format != "pdf"), paper)
     assert_inside_and_apart(drawn)
@@ -258,9 +257,8 @@ def test_more_than_fits_is_refused_and_never_cut(format: str, tmp_path: Path) ->
     assert not path.exists()
 
 
-@papers
-@formats
-def test_the_sheet_is_black_and_white(format: str, paper: str) -> None:
+@pytest.mark.parametrize(("format", "paper"), [("pdf", "a4"), ("pdf", "letter"), ("svg", "a4"), ("html", "letter")])
+def test_the_sheet_is_black_and_white_and_as_large_as_the_paper(format: str, paper: str) -> None:
     image = printed(draw(KEY, format, name="Anna", stores=LONG, paper=paper), format)
     red, green, blue = (channel.tobytes() for channel in image.split())
     assert red == green == blue
