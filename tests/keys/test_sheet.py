@@ -15,7 +15,6 @@ import pypdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ImageDraw
 
 import chatseal
 from chatseal import BackupKey, TargetExistsError, recovery_sheet, rescue
@@ -25,7 +24,7 @@ from chatseal.keys.sheet.face import has
 from chatseal.keys.sheet.layout import MARGIN, page
 from chatseal.keys.sheet.marks import Ink, Page, Text, width
 from chatseal.keys.sheet.recovery_sheet import FORMATS, PAPERS, draw
-from keys.paper import DPI, Elements, numbered, pages, printed, scanned, svg_in, texts
+from keys.paper import DPI, Elements, numbered, pages, printed, scanned, stained, svg_in, texts
 
 KEY = BackupKey.from_digits("6608dc1b97da9cdf07a0198e8be4d9addb8eae1b5ebc99ccdf6c93f968515b3c")
 GROUPS = KEY.digits.split()
@@ -72,7 +71,7 @@ def test_a_screen_reader_finds_the_same_words_in_the_html() -> None:
         assert any(text in word for word in said), text
         assert text in drawn
     for _, command in words.STEPS:
-        assert not command or command in said
+        assert command in said
     assert '<svg xmlns="http://www.w3.org/2000/svg" xml:lang="en"' in sheet.decode()
     assert ' aria-hidden="true">' in sheet.decode(), "the drawing would be read out as a second copy, in fragments"
 
@@ -83,7 +82,7 @@ def test_name_day_stores_vaults_warning_and_commands_are_on_the_page(format: str
     drawn = texts(draw(KEY, format, name="Anna's phone", stores=stores, vaults=vaults, made=DAY), format)
     for text in ("Recovery sheet", "Anna's phone", *stores, *vaults, "Made on 24 November 2026", *words.WARNINGS, "Notes"):
         assert text in drawn
-    assert [text for text in drawn if text.startswith(("chatseal unseal", "python -m"))] == [step[1] for step in words.STEPS if step[1]]
+    assert [text for text in drawn if text.startswith(("chmod", "chatseal unseal", "python -m"))] == [step[1] for step in words.STEPS]
     without = texts(draw(KEY, format), format)
     assert "Stored at" not in without
     assert "Key vault" not in without
@@ -111,19 +110,18 @@ def test_a_camera_and_the_text_it_sees_restore_a_sealed_file(format: str, paper:
 
 
 def test_a_camera_reads_a_code_with_a_stain_on_it() -> None:
-    image = printed(draw(KEY, "pdf", paper="a4"), "pdf")
-    left, top = int((595 - MARGIN - 90) * DPI / 72), int(250 * DPI / 72)
-    ImageDraw.Draw(image).ellipse((left, top, left + 55, top + 55), fill="black")
-    assert scanned(image) == SCANNED
+    assert scanned(stained(printed(draw(KEY, "pdf"), "pdf"))) == SCANNED
 
 
 def test_the_commands_on_the_sheet_restore_with_the_digits_on_the_sheet(tmp_path: Path) -> None:
     (tmp_path / words.FILE).write_bytes(chatseal.seal_bytes(b"see you at ten", KEY))
     drawn = texts(draw(KEY, "pdf"), "pdf")
     (tmp_path / "my.key").write_text("\n".join(group for _, group in numbered(drawn)))
-    (tmp_path / "my.key").chmod(0o600)
+    (tmp_path / "my.key").chmod(0o644)
     names = {"chatseal": [sys.executable, "-m", "chatseal"], "python": [sys.executable]}
-    lines = [line for line in drawn if line.startswith(("chatseal unseal ", "python "))]
+    protect, *lines = [line for line in drawn if line.startswith(("chmod ", "chatseal unseal ", "python "))]
+    subprocess.run(shlex.split(protect), cwd=tmp_path, check=True)
+    assert stat.S_IMODE((tmp_path / "my.key").stat().st_mode) == 0o600
     assert len(lines) == 2
     environment = {**os.environ, "PYTHONPATH": str(Path(chatseal.__file__).parents[1])}
     for line in lines:

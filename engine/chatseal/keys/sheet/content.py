@@ -23,7 +23,7 @@ _MONTHS = (  # the same in every locale
 TITLE = "Recovery sheet"
 PURPOSE = "With the key on this page, encrypted backups can be opened again."
 KEY = "Backup key"
-DIGITS = "The digits are 0 to 9 and a to f. Read the groups in the order of their numbers."
+DIGITS = "Digits are 0 to 9 and a to f, in the order of the small numbers. Spaces and upper case do not matter."
 SCAN = "The same key, to scan"
 WARNING = "Keep this page as you would keep cash"
 WARNINGS = (
@@ -34,7 +34,7 @@ WARNINGS = (
 RESTORE = "How to restore"
 FILE = "chat.db.seal"
 STEPS = (  # what to do, and the command that does it
-    ("Write the 64 digits, or the text of the QR code, into a file my.key. Spaces and case do not matter.", ""),
+    ("Write the 64 digits, or the text of the QR code, into a file my.key, and let nobody else read it:", "chmod 600 my.key"),
     (f"On a computer with chatseal, where {FILE} stands for your backup:", f"chatseal unseal {FILE} -o chat.db --key-file my.key"),
     (
         "Or with its rescue reader, one file that needs Python with cryptography and pyzstd. "

@@ -41,7 +41,7 @@ def html(page: Page, content: Content) -> str:
 def _in_words(content: Content) -> str:
     """Everything but the QR code, which is the digits again; a name cannot turn the line around it."""
     facts = [f"<dt>{label}</dt>{''.join(f'<dd><bdi>{escape(value)}</bdi></dd>' for value in values)}" for label, values in content.facts]
-    steps = [f"<li>{escape(what)}{f'<br><code>{escape(command)}</code>' if command else ''}</li>" for what, command in words.STEPS]
+    steps = [f"<li>{escape(what)}<br><code>{escape(command)}</code></li>" for what, command in words.STEPS]
     lines = [
         "<main>",
         f"<h1>{TITLE}</h1>",

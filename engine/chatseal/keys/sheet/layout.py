@@ -1,6 +1,7 @@
 """Layout: where everything on the sheet goes. One column between the margins, read from top to bottom."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import segno
 
@@ -15,20 +16,29 @@ MARGIN = 51.0
 INDENT = 92.0  # from the margin to the values of facts
 HEADING, BODY, SMALL, TINY = 11.0, 9.5, 8.0, 7.0
 LEADING = 13.0
-ADDRESS, ADDRESS_LEADING = 7.5, 9.5
 THIN, THICK = 0.6, 3.0
 KEY_SIZE = 20.0
 QUIET = 4  # modules around a QR code that stay white
 NOTE_ROW = 22.0
-# Points between parts and for a row of the key, and rows of notes that must be left: the first that fits.
-# The last is for three addresses as long as there may be.
-SPACINGS = ((24.0, 38.0, 5), (18.0, 36.0, 4), (13.0, 34.0, 3), (9.0, 31.0, 2))
+
+
+class Spacing(NamedTuple):
+    """How generous the page is with its room."""
+
+    gap: float  # between parts
+    row: float  # of the key
+    address: float  # size of the text of addresses
+    notes: int  # rows that must be left for them
+
+
+# The first that fits is taken. The last is for three addresses as long as there may be.
+SPACINGS = (Spacing(24, 38, 9, 5), Spacing(18, 36, 9, 4), Spacing(13, 34, 8, 3), Spacing(8, 30, 7.5, 2))
 
 
 def page(content: Content, paper: str) -> Page:
     """The page that says *content*. Raises ValueError if it does not fit."""
-    for gap, row, notes in SPACINGS:
-        drawn = _Pen(*SIZES[paper], gap, row).draw(content, notes)
+    for spacing in SPACINGS:
+        drawn = _Pen(*SIZES[paper], spacing).draw(content)
         if drawn is not None:
             return drawn
     raise ValueError("the addresses of stores and vaults do not fit on one page; give fewer or shorter ones")
@@ -37,15 +47,15 @@ def page(content: Content, paper: str) -> Page:
 class _Pen:
     """A place on the page that moves down as marks are made; *y* is the upper edge of what comes next."""
 
-    def __init__(self, page_width: float, page_height: float, gap: float, row: float) -> None:
+    def __init__(self, page_width: float, page_height: float, spacing: Spacing) -> None:
         self.size = page_width, page_height
-        self.gap, self.row = gap, row
+        self.gap, self.row, self.address, self.least_notes = spacing
         self.left, self.right = MARGIN, page_width - MARGIN
         self.y, self.bottom = MARGIN, page_height - MARGIN
         self.marks: list[Mark] = []
 
-    def draw(self, content: Content, notes: int) -> Page | None:
-        """The page, or None if it has no room left for as many rows of *notes*."""
+    def draw(self, content: Content) -> Page | None:
+        """The page, or None if it has no room left to write on."""
         self.head(content)
         self.facts(content)
         self.key(content)
@@ -53,7 +63,7 @@ class _Pen:
         self.steps()
         end = self.bottom - 20
         rows = int((end - self.y - 8) // NOTE_ROW)
-        if rows < notes:
+        if rows < self.least_notes:
             return None
         self.notes(end, rows)
         self.foot(content)
@@ -77,7 +87,9 @@ class _Pen:
         for number, (name, values) in enumerate(content.facts):
             self.rule(THIN)
             self.y += 5
-            face, size, leading, split = (Face.MONO, ADDRESS, ADDRESS_LEADING, pieces) if number else (Face.BOLD, HEADING, LEADING, wrap)
+            face, size, leading, split = (
+                (Face.MONO, self.address, self.address + 2, pieces) if number else (Face.BOLD, HEADING, LEADING, wrap)
+            )
             self.mark(self.left, self.y + 9.5, name, Face.PLAIN, BODY)
             for place, value in enumerate(values):
                 self.y += 2.5 if place else 0
@@ -125,8 +137,7 @@ class _Pen:
         for number, (what, command) in enumerate(words.STEPS, 1):
             self.mark(self.left, self.y + LEADING - BODY / 4, f"{number}.", Face.PLAIN, BODY)
             self.paragraph(what, self.left + 14)
-            if command:
-                self.text(command, Face.MONO_BOLD, 9, LEADING, x=self.left + 14)
+            self.text(command, Face.MONO_BOLD, 9, LEADING, x=self.left + 14)
             self.y += 3
         self.paragraph(words.AFTERWARDS, self.left)
         self.y += self.gap
