@@ -38,5 +38,8 @@ with chatseal.open("sealed", "wb", key=holders) as writer:
     reveal_type(writer.write(b"x"))  # int
     reveal_type(writer.summary)  # chatseal.events.Summary | None
 
+chatseal.recovery_sheet(key, Path("sheet.pdf"), name="Anna", stores=["s3://anna"], vaults=(), paper="letter")
+chatseal.recovery_sheet(key, "sheet.pdf", paper="napkin")  # type: ignore[arg-type]  # two papers
+chatseal.recovery_sheet(pair, "sheet.pdf")  # type: ignore[arg-type]  # a private key has too many digits
 chatseal.seal("plain", "sealed", pair)  # type: ignore[arg-type]  # what opens does not seal
 chatseal.unseal("sealed", "plain", pair.public_key)  # type: ignore[arg-type]  # and the other way round

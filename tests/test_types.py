@@ -21,6 +21,7 @@ PROMISE = {
     "constants": {"__version__"},
     "keys": {"BackupKey", "PrivateKey", "PublicKey"},
     "work": {"open", "seal", "seal_bytes", "seal_chunks", "seal_many", "unseal", "unseal_bytes", "unseal_chunks", "unseal_many", "verify"},
+    "paper": {"recovery_sheet"},
     "results": {"FileReport", "Progress", "SealedReader", "SealedWriter", "Summary"},
     "errors": {
         "ChatsealError",

@@ -24,6 +24,7 @@ from chatseal.format.argon2 import Argon2Cost
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
 from chatseal.keys.password import Password
+from chatseal.keys.sheet.recovery_sheet import recovery_sheet
 from chatseal.sealing.file import open
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
@@ -60,6 +61,7 @@ __all__ = [
     "WrongKeyError",
     "__version__",
     "open",
+    "recovery_sheet",
     "seal",
     "seal_bytes",
     "seal_chunks",

@@ -376,7 +376,7 @@ def rescue(source: BinaryIO, key: bytes | str | MLKEM768X25519PrivateKey) -> Ite
 
 
 def read_key_file(path: str) -> bytes | MLKEM768X25519PrivateKey:
-    """A backup key (64 hexadecimal digits, grouped or not) or a private key (a line that says so); # begins a comment."""
+    """A backup key (64 digits, grouped or not, or the text of a QR code) or a private key (a line that says so); # begins a comment."""
     try:
         with open(path, "rb") as file:
             text = file.read(1 << 16)
@@ -384,8 +384,8 @@ def read_key_file(path: str) -> bytes | MLKEM768X25519PrivateKey:
         raise OSError(error.errno, f"key file: {error.strerror}") from None
     lines = [line for line in text.splitlines() if not line.startswith(b"#")]
     digits = re.sub(rb"[ -]", b"", b"".join(lines))
-    if re.fullmatch(rb"[0-9A-Fa-f]{64}", digits):
-        return bytes.fromhex(digits.decode())
+    if found := re.fullmatch(rb"(?i:CHATSEAL:1:)?([0-9A-Fa-f]{64})", digits):
+        return bytes.fromhex(found[1].decode())
     with contextlib.suppress(ValueError):
         (line,) = (line for line in lines if line.startswith(b"chatseal-private-key "))
         secret = unbase64(line.partition(b" ")[2])

@@ -34,6 +34,15 @@ def test_digits_are_read_whatever_stands_between_them(secret: bytes, gaps: list[
     assert BackupKey.from_digits(BackupKey(secret).digits).secret == secret
 
 
+@given(
+    secret=st.binary(min_size=32, max_size=32), prefix=st.sampled_from(["CHATSEAL:1:", "chatseal:1:", "ChatSeal:1:"]), upper=st.booleans()
+)
+def test_the_text_of_a_scanned_code_is_read(secret: bytes, prefix: str, upper: bool) -> None:
+    digits = secret.hex().upper() if upper else secret.hex()
+    assert BackupKey.from_digits(prefix + digits).secret == secret
+    assert BackupKey.from_digits(f"\n{prefix} {BackupKey(secret).digits}\r\n").secret == secret
+
+
 @given(text=st.text(max_size=100))
 def test_a_text_that_is_no_key_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(KeyFormatError, match=NOTHING_SHOWN):
@@ -47,6 +56,11 @@ def test_a_text_that_is_no_key_is_refused_without_being_shown(text: str) -> None
         "a digit too many": DIGITS + "0",
         "another letter": "g" + DIGITS[1:],
         "a prefix": "0x" + DIGITS,
+        "a code of another version": "CHATSEAL:2:" + DIGITS,
+        "a code's prefix twice": "CHATSEAL:1:CHATSEAL:1:" + DIGITS,
+        "a prefix behind": DIGITS + "CHATSEAL:1:",
+        "a prefix in letters that fold to it": "CHAT\u017fEAL:1:" + DIGITS,
+        "a prefix alone": "CHATSEAL:1:",
         "digits of another script": "\u0661" + DIGITS[1:],
         "wide digits": "\uff11" + DIGITS[1:],
         "a zero byte": DIGITS + "\0",

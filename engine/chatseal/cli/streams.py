@@ -45,13 +45,16 @@ def standard_input() -> "BinaryIO":
     return cast("BinaryIO", _Stream(0, "rb", INPUT))
 
 
-def standard_output(out: Output, *, terminal: bool) -> "BinaryIO":
-    """Standard output, as a target; results go to standard error from now on. UsageError if it is a terminal but must not be."""
+def standard_output(out: Output, *, terminal: bool, can_insist: bool = True) -> "BinaryIO":
+    """Standard output, as a target; results go to standard error from now on. UsageError if it is a terminal but must not be.
+
+    *can_insist* says that the command has --force."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, "closed", OUTPUT)
     if sys.stdout.isatty() and not terminal:
         raise click.UsageError(
-            "these bytes are not for a terminal; name a file with -o, put a pipe after the command, or insist with --force"
+            "these bytes are not for a terminal; name a file with -o, "
+            + ("put a pipe after the command, or insist with --force" if can_insist else "or put a pipe after the command")
         )
     out.data_on_stdout = True
     return cast("BinaryIO", _Stream(1, "wb", OUTPUT))

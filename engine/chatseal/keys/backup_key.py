@@ -11,7 +11,8 @@ from chatseal.keys import key_file
 from chatseal.keys.secret import Secret
 
 KEY_LEN = 32
-_DIGITS = re.compile(r"[0-9A-Fa-f]{64}")
+SCANNED = "CHATSEAL:1:"  # stands before the digits in the QR code of a recovery sheet
+_DIGITS = re.compile(rf"(?ai:{SCANNED})?([0-9A-Fa-f]{{64}})")
 _BETWEEN = re.compile(r"[\s-]+")
 
 
@@ -34,11 +35,13 @@ class BackupKey:
 
     @classmethod
     def from_digits(cls, text: str) -> Self:
-        """The key written as 64 hexadecimal digits; spaces, line ends and hyphens between them do not matter. Raises KeyFormatError."""
+        """The key written as 64 hexadecimal digits, or the text of a recovery sheet's QR code. Spaces, line ends and hyphens do not matter.
+
+        Raises KeyFormatError."""
         digits = _BETWEEN.sub("", text)
-        if not _DIGITS.fullmatch(digits):
+        if not (found := _DIGITS.fullmatch(digits)):
             raise KeyFormatError(f"a backup key is 64 hexadecimal digits; this is {len(digits)} characters, or others than 0-9 and a-f")
-        return cls(bytes.fromhex(digits))
+        return cls(bytes.fromhex(found[1]))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:

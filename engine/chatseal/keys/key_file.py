@@ -67,13 +67,18 @@ def _is_given(path: str | os.PathLike[str]) -> bool:
 
 def write(path: str | os.PathLike[str], text: str, *, mode: int = 0o600, encoding: str = "ascii") -> None:
     """Write a new key file, durably: no key may be believed saved that is not. Raises TargetExistsError or OSError."""
+    write_new(path, text.encode(encoding), "a key file", mode=mode)
+
+
+def write_new(path: str | os.PathLike[str], data: bytes, what: str, *, mode: int = 0o600) -> None:
+    """Write *what*, a file with a key in it: new, durable, gone again if it cannot be whole. Raises TargetExistsError or OSError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
     except FileExistsError:
-        raise TargetExistsError(f"{os.fspath(path)} exists; a key file is never overwritten") from None
+        raise TargetExistsError(f"{os.fspath(path)} exists; {what} is never overwritten") from None
     try:
-        with open(descriptor, "w", encoding=encoding) as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         sync_folder(Path(path).parent)

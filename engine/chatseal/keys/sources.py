@@ -90,7 +90,7 @@ def keyring() -> "KeyringBackend":
         import keyring as library
     except ImportError:
         error = KeySourceError("the library for keyrings is not installed")
-        error.remedy = 'pip install "chatseal[people]"'
+        error.remedy = "Install it with `pip install 'chatseal[people]'`."
         raise error from None
     ring = library.get_keyring()
     if ring.priority <= 0 or type(ring).__module__.startswith("keyring.backends.fail"):
