@@ -38,9 +38,14 @@ def test_a_person_sets_up_a_key_and_every_command_finds_it(run: Run, configurati
     for wrong in (True, False):
         asked = re.findall(r"group (\d+)", terminal.until("and group ") + terminal.until(": "))
         terminal.type("0000 0000" if wrong else " ".join(groups[int(number)] for number in asked))
+    terminal.until("A recovery sheet to print")
+    for sheet in ("sheet.png", "sheet.svg"):
+        terminal.until("[no]: ")
+        terminal.type(sheet)
     code, rest = terminal.end()
     assert code == 0
     key = BackupKey.from_file(configuration.parent / "backup.key")
+    assert key.digits.split()[0] in Path("sheet.svg").read_text()
     assert key.digits == " ".join(groups[number] for number in range(1, 17))
     assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
     assert key.digits[:9] not in configuration.read_text()
@@ -123,6 +128,19 @@ def test_without_a_terminal_flags_do_it(run: Run, configuration: Path) -> None:
     Path("chat.db").write_bytes(b"hello")
     assert run("seal", "chat.db", "-o", "s").code == 0
     assert run("verify", "s", "--key-file", configuration.parent / "backup.key").code == 0
+
+
+def test_a_recovery_sheet_is_written_with_the_key(run: Run, configuration: Path) -> None:
+    Path("there.svg").write_text("older")
+    set_up = ["setup", "--lock", "key", "--keep", "file"]
+    run(*set_up, "--sheet", "there.svg").remedied(1, "there.svg exists")
+    run(*set_up, "--sheet", "sheet.png").remedied(2, "does not end in")
+    run("setup", "--lock", "password", "--sheet", "sheet.svg").remedied(2, "a password is not written down")
+    assert not configuration.exists()
+    assert not (configuration.parent / "backup.key").exists()
+    assert run(*set_up, "--sheet", "sheet.svg").code == 0
+    assert stat.S_IMODE(os.stat("sheet.svg").st_mode) == 0o600
+    assert BackupKey.from_file(configuration.parent / "backup.key").digits.split()[7] in Path("sheet.svg").read_text()
 
 
 @pytest.mark.parametrize("words", [[], ["--lock", "key"], ["--keep", "file"], ["--lock", "key", "--keep", "nowhere"]], ids=" ".join)

@@ -15,8 +15,9 @@ from chatseal.cli.command import EXITS_OF_LITTLE, Command, pass_output
 from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
 from chatseal.cli.words import escape
-from chatseal.errors import KeySourceError
+from chatseal.errors import ChatsealError, KeySourceError
 from chatseal.keys import sources
+from chatseal.keys.sheet.recovery_sheet import check_libraries, format_of, recovery_sheet
 
 KEEP = {
     "file": "a key file that only you can read, on this machine",
@@ -38,6 +39,7 @@ GUESSED = (
         ("At a terminal: it asks", "chatseal setup"),
         ("For a script: a new key in a file, and commands that find it", "chatseal setup --lock key --keep file"),
         ("The same, in the system's keyring under another name", "chatseal setup --lock key --keep keyring --name phone"),
+        ("And a page to print, to keep in a safe", "chatseal setup --lock key --keep file --sheet sheet.pdf"),
         ("Use a key that there is already", "chatseal setup --lock key --use my.key"),
         ("From a key to a password", "chatseal setup --lock password"),
         ("No more", "chatseal setup --opt-out"),
@@ -49,9 +51,12 @@ GUESSED = (
 @click.option("--key-out", metavar="FILE", type=FileName(), help="The key file to make. [default: backup.key beside the configuration]")
 @click.option("--name", metavar="NAME", default="chatseal", show_default=True, help="Name of the key in the keyring or in pass.")
 @click.option("--use", metavar="K", type=FileName(), help="Set up with the key in this file instead of making one.")
+@click.option("--sheet", metavar="SHEET", type=FileName(), help="Also write a recovery sheet to print: .pdf, .svg or .html.")
 @click.option("--opt-out", is_flag=True, help="Remove the configuration. No key and no backup is touched.")
 @pass_output
-def command(out: Output, lock: str | None, keep: str | None, key_out: str | None, name: str, use: str | None, opt_out: bool) -> None:
+def command(
+    out: Output, lock: str | None, keep: str | None, key_out: str | None, name: str, use: str | None, sheet: str | None, opt_out: bool
+) -> None:
     """Choose once how your backups are locked, so that other commands need no option for it.
 
     A 64-digit key is made, shown once, and you are asked for two of its groups, so that it is on paper before anything depends on
@@ -67,17 +72,24 @@ def command(out: Output, lock: str | None, keep: str | None, key_out: str | None
     if asked:
         dialog.require_terminal("Name --lock and --keep, as in `chatseal setup --lock key --keep file`.")
     lock = lock or _ask_lock(before)
+    if sheet is not None:
+        if lock == "password":
+            raise click.UsageError("a password is not written down: --sheet is for a key")
+        check_sheet(sheet)
     if lock == "password":
         if asked:
             dialog.say(GUESSED)
         choice, kept = KeyChoice("password", ""), "you are asked for it each time"
     elif use is not None:
-        BackupKey.from_file(use)
+        key = BackupKey.from_file(use)
         choice, kept = KeyChoice("file", os.path.abspath(use)), f"in {escape(os.path.abspath(use))}"
     else:
-        choice, kept = _new_key(keep, key_out, name, asked=asked)
+        key, choice, kept = _new_key(keep, key_out, name, asked=asked)
     where = configuration.write(Configuration(choice))
-    record = {"configuration": str(where), "lock": lock, "keep": choice.kind, "where": choice.value or None}
+    if lock == "key" and (sheet := sheet or (_ask_sheet() if asked else None)):
+        recovery_sheet(key, sheet)
+        out.advise(f"Print {escape(sheet)}, and then delete the file: whoever has it has the key.")
+    record = {"configuration": str(where), "lock": lock, "keep": choice.kind, "where": choice.value or None, "sheet": sheet}
     out.result(record, f"backups are locked with a {lock} from now on; {kept}; configuration: {click.format_filename(where)}")
     if lock == "password" and not asked:
         out.warn(" ".join(GUESSED.split()))
@@ -96,7 +108,7 @@ def _ask_lock(before: Configuration) -> str:
     )
 
 
-def _new_key(keep: str | None, key_out: str | None, name: str, *, asked: bool) -> tuple[KeyChoice, str]:
+def _new_key(keep: str | None, key_out: str | None, name: str, *, asked: bool) -> tuple[BackupKey, KeyChoice, str]:
     """Make a key, have it written down if somebody is there, and keep it. What was kept is never overwritten."""
     if keep is None:
         keep = dialog.choose("Where shall this machine keep the key?", _places())
@@ -111,14 +123,45 @@ def _new_key(keep: str | None, key_out: str | None, name: str, *, asked: bool) -
     if keep == "file":
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         key.write(path)
-        return KeyChoice("file", os.path.abspath(path)), f"the key is in {escape(os.path.abspath(path))}: copy it, or write it down, now"
+        return (
+            key,
+            KeyChoice("file", os.path.abspath(path)),
+            f"the key is in {escape(os.path.abspath(path))}: keep a copy elsewhere",
+        )
     if keep == "keyring":
         sources.into_keyring(name, key.digits)
-        return KeyChoice("keyring", name), f"the key is in the keyring under the name {escape(name)}"
+        return key, KeyChoice("keyring", name), f"the key is in the keyring under the name {escape(name)}"
     if keep == "pass":
         _into_pass(name, key)
-        return KeyChoice("command", f"pass show {name}"), f"`pass show {escape(name)}` gives the key"
-    return KeyChoice("prompt", ""), "you type the key each time"
+        return key, KeyChoice("command", f"pass show {name}"), f"`pass show {escape(name)}` gives the key"
+    return key, KeyChoice("prompt", ""), "you type the key each time"
+
+
+def _ask_sheet() -> str | None:
+    """Where a recovery sheet shall go; None for nowhere."""
+
+    def wrong(text: str) -> str | None:
+        if text == "no":
+            return None
+        try:
+            check_sheet(text)
+        except (ChatsealError, click.UsageError) as error:
+            return str(error)
+        return None
+
+    answer = dialog.ask("A recovery sheet to print: a name that ends in .pdf, .svg or .html, or no", "no", wrong)
+    return None if answer == "no" else answer
+
+
+def check_sheet(path: str) -> None:
+    """Raise now what would otherwise be raised when the key is made already."""
+    try:
+        format_of(path)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if os.path.lexists(path):
+        raise _taken(f"{path} exists; a recovery sheet is never overwritten", "Choose another name.")
+    check_libraries()
 
 
 def _places() -> list[tuple[str, str]]:

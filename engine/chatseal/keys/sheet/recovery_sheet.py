@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from datetime import date
+from importlib import import_module
 from typing import Literal
 
 from chatseal.errors import ChatsealError
@@ -44,6 +45,15 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return ending
 
 
+def check_libraries() -> None:
+    """Raise ChatsealError where segno or reportlab is missing."""
+    for name in ("segno", "reportlab"):
+        try:
+            import_module(name)
+        except ModuleNotFoundError:
+            raise SheetLibraryError(f"a recovery sheet needs the package {name}, which is not installed") from None
+
+
 def draw(
     key: BackupKey,
     format: str,
@@ -60,15 +70,12 @@ def draw(
     if paper not in PAPERS:
         raise ValueError(f"a recovery sheet is for one of the papers {', '.join(PAPERS)}")
     says = content(key, name, stores, vaults, made or date.today(), any_font=format != "pdf")
-    try:
-        from chatseal.keys.sheet.html import html
-        from chatseal.keys.sheet.layout import page
-        from chatseal.keys.sheet.pdf import pdf
-        from chatseal.keys.sheet.svg import svg
-    except ModuleNotFoundError as error:
-        if error.name not in ("segno", "reportlab"):
-            raise
-        raise SheetLibraryError(f"a recovery sheet needs the package {error.name}, which is not installed") from None
+    check_libraries()
+    from chatseal.keys.sheet.html import html
+    from chatseal.keys.sheet.layout import page
+    from chatseal.keys.sheet.pdf import pdf
+    from chatseal.keys.sheet.svg import svg
+
     drawn = page(says, paper)
     if format == "pdf":
         return pdf(drawn)
