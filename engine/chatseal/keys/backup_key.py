@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Callable
 from typing import Self
 
@@ -20,7 +19,7 @@ class BackupKey:
 
     __slots__ = ("_path", "_secret")
 
-    def __init__(self, secret: bytes | bytearray, *, path: str | None = None) -> None:
+    def __init__(self, secret: bytes | bytearray | memoryview, *, path: str | None = None) -> None:
         """A key of 32 random bytes. *path* is the file it can be read from again."""
         if len(secret) != KEY_LEN:
             raise KeyFormatError(f"a backup key is {KEY_LEN} bytes")
@@ -30,7 +29,7 @@ class BackupKey:
     @classmethod
     def generate(cls) -> Self:
         """A new key from the operating system's random generator."""
-        return cls(secrets.token_bytes(KEY_LEN))
+        return cls(Secret.random(KEY_LEN).view)
 
     @classmethod
     def from_digits(cls, text: str) -> Self:
@@ -38,7 +37,11 @@ class BackupKey:
         digits = _BETWEEN.sub("", text)
         if not _DIGITS.fullmatch(digits):
             raise KeyFormatError(f"a backup key is 64 hexadecimal digits; this is {len(digits)} characters, or others than 0-9 and a-f")
-        return cls(bytes.fromhex(digits))
+        raw = bytearray.fromhex(digits)
+        try:
+            return cls(raw)
+        finally:
+            raw[:] = bytes(KEY_LEN)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
@@ -57,8 +60,8 @@ class BackupKey:
         return " ".join(digits[i : i + 4] for i in range(0, 64, 4))
 
     @property
-    def secret(self) -> bytearray:
-        """The 32 bytes themselves, not a copy."""
+    def secret(self) -> memoryview:
+        """The 32 bytes themselves, not a copy. They are wiped when the key and all views of it are gone."""
         return self._secret.view
 
     def write(self, path: str | os.PathLike[str]) -> None:

@@ -1,6 +1,6 @@
 """Slots: how a file key is wrapped for each holder and found again (docs/format.md, section 2)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
@@ -65,17 +65,31 @@ def _why_none_opened(header: Header, openers: Sequence[Opener]) -> str:
     return f"wrong kind of key: the file opens with a {' or '.join(words.get(slot, slot) for slot in sorted(there))}"
 
 
-def _kek(key: BackupKey) -> bytes:
-    return HKDF(hashes.SHA512(), 32, None, SLOT_KEY).derive(key.secret)
+def unwrap_key_slots(header: Header, secret: memoryview) -> Iterator[Secret]:
+    """The file key of each slot that *secret*, the 32 bytes of a backup key, opens. Nothing is authenticated yet."""
+    kek = _kek(secret)
+    for slot in header.slots:
+        if slot.type == "key" and (found := _unwrap_by_kek(slot, kek)) is not None:
+            yield found
+
+
+def _kek(secret: memoryview) -> Secret:
+    kek = Secret.zeros(32)
+    HKDF(hashes.SHA512(), 32, None, SLOT_KEY).derive_into(secret, kek.view)
+    return kek
 
 
 def _wrap_key(file_key: Secret, key: BackupKey) -> Slot:
-    message = Cobblestone256Encryptor(_kek(key), SLOT_KEY)
+    message = Cobblestone256Encryptor(_kek(key.secret).view, SLOT_KEY)
     return Slot("key", (), message.update(file_key.view) + message.finalize())
 
 
 def _unwrap_key(slot: Slot, key: BackupKey) -> Secret | None:
-    message = Cobblestone256Decryptor(_kek(key), SLOT_KEY)
+    return _unwrap_by_kek(slot, _kek(key.secret))
+
+
+def _unwrap_by_kek(slot: Slot, kek: Secret) -> Secret | None:
+    message = Cobblestone256Decryptor(kek.view, SLOT_KEY)
     try:
         return Secret(message.update(slot.body) + message.finalize())
     except InvalidTag:
