@@ -20,9 +20,11 @@ from chatseal.errors import (
 from chatseal.events import FileReport, Progress, Summary
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
+from chatseal.keys.repair import Repair
 from chatseal.sealing.file import open
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
+from chatseal.sealing.repair import repair_key
 from chatseal.sealing.seal import seal, seal_bytes, seal_chunks
 from chatseal.sealing.unseal import unseal, unseal_bytes, unseal_chunks, verify
 from chatseal.sealing.writer import SealedWriter
@@ -42,6 +44,7 @@ __all__ = [
     "PrivateKey",
     "Progress",
     "PublicKey",
+    "Repair",
     "SealedReader",
     "SealedWriter",
     "SourceChangedError",
@@ -52,6 +55,7 @@ __all__ = [
     "WrongKeyError",
     "__version__",
     "open",
+    "repair_key",
     "seal",
     "seal_bytes",
     "seal_chunks",

@@ -1,11 +1,15 @@
 """Key files: which kind of key is in a file, and who else could read it."""
 
+import io
 import os
 import stat
 from collections.abc import Sequence
+from typing import cast
 
 from chatseal import BackupKey, KeyFormatError, PrivateKey, PublicKey
+from chatseal.cli.options import DASH
 from chatseal.cli.output import Output
+from chatseal.cli.streams import INPUT, name_of, standard_input
 from chatseal.keys import key_file
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -32,6 +36,21 @@ def holders(key_files: Sequence[str], public_keys: Sequence[str], out: Output) -
             raise WrongKindError(f"{path} holds a private key, which only opens; seal for its public key, --to {path}.pub")
         found.append(key)
     return found + [_public(path, out) for path in public_keys]
+
+
+def typed_digits(path: str, out: Output) -> str:
+    """The digits of a backup key as somebody typed them into *path*, or into standard input: right or not."""
+    if path == DASH:
+        out.subject = INPUT
+        whole = io.BufferedReader(cast("io.FileIO", standard_input()))  # a pipe may give it in pieces
+        text = key_file.decode(whole.read(key_file.FILE_MAX + 1), INPUT)
+    else:
+        out.subject = path
+        text = key_file.read(path)
+        _warn_if_others_can_read(path, out)
+    if text.split(maxsplit=1)[:1] in ([PRIVATE], [PUBLIC]):
+        raise WrongKindError(f"{name_of(path)} holds a key of a pair; only a backup key is typed, and can be repaired")
+    return text
 
 
 def _opener(path: str, out: Output) -> BackupKey | PrivateKey:

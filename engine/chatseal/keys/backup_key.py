@@ -11,7 +11,14 @@ from chatseal.keys.secret import Secret
 
 KEY_LEN = 32
 _DIGITS = re.compile(r"[0-9A-Fa-f]{64}")
+_HEX = re.compile(r"[0-9A-Fa-f]")
 _BETWEEN = re.compile(r"[\s-]+")
+
+
+def is_nearly_a_key(text: str) -> bool:
+    """Whether *text* may be a key with one digit missing or too many, or one wrong character."""
+    digits = _BETWEEN.sub("", text)
+    return 63 <= len(digits) <= 65 and len(_HEX.findall(digits)) >= len(digits) - 1
 
 
 class BackupKey:
@@ -36,7 +43,10 @@ class BackupKey:
         """The key written as 64 hexadecimal digits; spaces, line ends and hyphens between them do not matter. Raises KeyFormatError."""
         digits = _BETWEEN.sub("", text)
         if not _DIGITS.fullmatch(digits):
-            raise KeyFormatError(f"a backup key is 64 hexadecimal digits; this is {len(digits)} characters, or others than 0-9 and a-f")
+            error = KeyFormatError(f"a backup key is 64 hexadecimal digits; this is {len(digits)} characters, or others than 0-9 and a-f")
+            if is_nearly_a_key(digits):
+                error.remedy = "`chatseal key repair FILE`, with a file that was sealed for the key, finds which digit is wrong."
+            raise error
         raw = bytearray.fromhex(digits)
         try:
             return cls(raw)
@@ -49,7 +59,9 @@ class BackupKey:
         try:
             key = cls.from_digits(key_file.read(path))
         except KeyFormatError as error:
-            raise KeyFormatError(f"{os.fspath(path)}: {error}") from None
+            named = KeyFormatError(f"{os.fspath(path)}: {error}")
+            named.remedy = error.remedy
+            raise named from None
         key._path = os.path.abspath(path)
         return key
 

@@ -11,13 +11,17 @@ FILE_MAX = 65536
 def read(path: str | os.PathLike[str]) -> str:
     """The text of a key file without its comments. Raises KeyFormatError or OSError; neither shows what is in the file."""
     with open(path, "rb") as file:
-        data = file.read(FILE_MAX + 1)
+        return decode(file.read(FILE_MAX + 1), os.fspath(path))
+
+
+def decode(data: bytes, name: str) -> str:
+    """The text of the key file *name* that begins with *data*, at most FILE_MAX bytes, without its comments. Raises KeyFormatError."""
     if len(data) > FILE_MAX:
-        raise KeyFormatError(f"{os.fspath(path)} is too long to be a key file")
+        raise KeyFormatError(f"{name} is too long to be a key file")
     try:
         lines = data.decode("ascii").splitlines()
     except UnicodeDecodeError:
-        raise KeyFormatError(f"{os.fspath(path)} is not a key file") from None
+        raise KeyFormatError(f"{name} is not a key file") from None
     return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
