@@ -47,9 +47,10 @@ def typed_digits(path: str, out: Output) -> str:
     else:
         out.subject = path
         text = key_file.read(path)
-        _warn_if_others_can_read(path, out)
     if text.split(maxsplit=1)[:1] in ([PRIVATE], [PUBLIC]):
         raise WrongKindError(f"{name_of(path)} holds a key of a pair; only a backup key is typed, and can be repaired")
+    if path != DASH:
+        _warn_if_others_can_read(path, out)
     return text
 
 
