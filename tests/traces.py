@@ -36,16 +36,24 @@ def _spellings(part: bytes) -> Iterator[tuple[str, bytes]]:
     yield "an integer, little-endian", str(int.from_bytes(part, "little")).encode()
 
 
-def spellings(secret: bytes) -> dict[str, bytes]:
-    """What to search for: each half of *secret* in every encoding, so that what shows a part of it is found, too."""
-    half = len(secret) // 2 // 8 * 8
-    parts = {"first half": secret[:half], "second half": secret[half:]}
-    return {f"{name}, {how}": text for name, part in parts.items() for how, text in _spellings(part)}
+PART = 8  # bytes; a line of a key file shows as many
+
+
+def spellings(secret: bytes) -> Iterator[tuple[str, bytes]]:
+    """What to search for: each part of *secret* in every encoding, so that what shows some of it is found, too."""
+    for at in range(0, len(secret), PART):
+        for how, text in _spellings(secret[at : at + PART]):
+            yield f"bytes {at} to {at + PART}, {how}", text
 
 
 def found_in(data: bytes, *secrets: bytes) -> list[str]:
     """How *secrets* are written in *data*: nothing, if it shows none of them."""
-    return [how for secret in secrets for how, text in spellings(secret).items() if text in data]
+    return [how for secret in secrets for how, text in spellings(secret) if text in data]
+
+
+def is_shown_in(data: bytes, secret: bytes) -> bool:
+    """Whether any part of *secret* is in *data*; for large data, where it stops at the first."""
+    return any(text in data for _, text in spellings(secret))
 
 
 def keys_below(backup_key: bytes, file_key: bytes, salt: bytes) -> list[bytes]:

@@ -17,7 +17,7 @@ from chatseal.keys import arena
 from chatseal.keys.secret import Secret
 from corpus import KEY_BYTES, PAIR_BYTES
 from slow_writer import Draw
-from traces import found_in, spellings
+from traces import PART, found_in, spellings
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 LONG = Draw("a long password")(5000)
@@ -50,12 +50,11 @@ def flags_at(address: int) -> set[str]:
     raise AssertionError("nothing is mapped there")
 
 
-@pytest.mark.parametrize("how", spellings(KEY_BYTES))
-def test_the_search_for_a_key_finds_it_in_every_encoding(how: str) -> None:
-    text = spellings(KEY_BYTES)[how]
-    assert len(text) >= 16
-    assert how in found_in(b"something before it " + text + b" and behind", KEY_BYTES)
-    assert found_in(b"something before it " + text[1:-1] + b" and behind", Draw("another")(32)) == []
+def test_the_search_for_a_key_finds_it_in_every_encoding() -> None:
+    for how, text in spellings(KEY_BYTES):
+        assert len(text) >= 8
+        assert how in found_in(b"something before it " + text + b" and behind", KEY_BYTES)
+        assert found_in(b"something before it " + text[1:-1] + b" and behind", Draw("another")(32)) == []
 
 
 @pytest.mark.parametrize("length", [0, 1, 32, 96, 128, 129, 5000])
@@ -81,7 +80,7 @@ def test_random_secrets_are_random() -> None:
 def test_a_secret_that_is_gone_leaves_nothing_in_the_memory_that_was_its() -> None:
     own = Draw("nobody else's")(32)
     wiped, gone = Secret(own), Secret(own)
-    assert set(found_in(arena_memory(), own)) == {"first half, raw", "second half, raw"}, "the search has to be able to fail"
+    assert len(found_in(arena_memory(), own)) == len(own) / PART, "the search has to be able to fail"
     wiped.wipe()
     assert found_in(arena_memory(), own)
     del gone
