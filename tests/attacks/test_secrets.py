@@ -1,6 +1,7 @@
 """Secrets search: the command at work, and looked at from all sides for its keys. Each search is shown to find them where they are."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -200,6 +201,23 @@ class Paused:
         return found
 
 
+def seen_of(pid: int, name: str) -> bytes:
+    """A file of /proc, as far as this user may read it: of this command root alone may read most of them."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except PermissionError:
+        assert os.geteuid() != 0
+        return b""
+
+
+def open_files(pid: int) -> list[Path]:
+    """What the process has open, files without a name among it; of this command root alone sees that."""
+    try:
+        return [path for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_file()]
+    except PermissionError:
+        return []
+
+
 AT_WORK = ["seal", "unseal"]
 
 
@@ -222,7 +240,7 @@ def paused(work: str, data: bytes, **changes: str) -> Paused:
 def test_no_command_line_and_no_environment_shows_a_key(scene: Scene, long_plain: bytes, work: str) -> None:
     with paused(work, long_plain) as command:
         for pid in command.family():
-            seen = b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ", "comm", "status", "maps"))
+            seen = b"".join(seen_of(pid, name) for name in ("cmdline", "environ", "comm", "status", "maps"))
             assert b"my.key" in seen
             assert scene.shown_in(seen) == []
         assert command.finish() == 0
@@ -237,8 +255,7 @@ def test_no_file_that_is_written_on_the_way_shows_a_key(scene: Scene, long_plain
     def look(command: Paused | None) -> int:
         files = [path for path in scene.folder.rglob("*") if path.is_file() and path.name not in inputs]
         for pid in command.family() if command else []:
-            # those without a name, too; what is open but is the key file itself would have been read to its end long ago
-            files += [path for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_file()]
+            files += open_files(pid)
         for path in files:
             assert scene.shown_in(path.read_bytes()) == [], path
         return len([path for path in files if path.parent.name == "out"])
@@ -291,6 +308,12 @@ def test_a_command_that_is_killed_leaves_no_core_file(scene: Scene, long_plain: 
         pytest.skip(f"core files go where this test cannot find them: {pattern}")
     assert is_shown_in(control, scene.secrets[0]), "the search has to find the key in a core file that has it"
     assert crash([*COMMAND, *words], long_plain, number) == b""
+
+
+def test_the_limit_on_core_files_is_zero_for_it_and_for_what_it_would_start(scene: Scene, long_plain: bytes) -> None:
+    with paused("seal", long_plain) as command:
+        limits = Path(f"/proc/{command.process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
 
 
 OF_A_LIBRARY = """
