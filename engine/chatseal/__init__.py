@@ -24,10 +24,12 @@ from chatseal.format.argon2 import Argon2Cost
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
 from chatseal.keys.password import Password
+from chatseal.keys.repair import Repair
 from chatseal.keys.sheet.recovery_sheet import recovery_sheet
 from chatseal.sealing.file import open
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
+from chatseal.sealing.repair import repair_key
 from chatseal.sealing.seal import seal, seal_bytes, seal_chunks
 from chatseal.sealing.unseal import unseal, unseal_bytes, unseal_chunks, verify
 from chatseal.sealing.writer import SealedWriter
@@ -51,6 +53,7 @@ __all__ = [
     "PrivateKey",
     "Progress",
     "PublicKey",
+    "Repair",
     "SealedReader",
     "SealedWriter",
     "SourceChangedError",
@@ -62,6 +65,7 @@ __all__ = [
     "__version__",
     "open",
     "recovery_sheet",
+    "repair_key",
     "seal",
     "seal_bytes",
     "seal_chunks",

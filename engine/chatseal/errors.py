@@ -65,7 +65,10 @@ class WrongKeyError(ChatsealError):
     """None of the keys given opens the file."""
 
     exit_code = EXIT_WRONG_KEY
-    remedy = "Use the key that the file was sealed with; `chatseal inspect FILE` shows what kinds of key it takes."
+    remedy = (
+        "Use the key that the file was sealed with; `chatseal inspect FILE` shows what kinds of key it takes, "
+        "and `chatseal key repair FILE` finds a mistake in a backup key that was typed."
+    )
 
 
 class IntegrityError(ChatsealError):

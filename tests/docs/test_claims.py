@@ -83,25 +83,6 @@ def test_a_link_that_waits_under_the_targets_name_is_not_written_through(tmp_pat
     assert not (tmp_path / "elsewhere").exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_other_processes_see_the_name_of_the_key_file_and_not_the_key(tmp_path: Path) -> None:
-    key_file = tmp_path / "some.key"
-    KEY.write(key_file)
-    command = [sys.executable, "-m", "chatseal", "seal", "-", "-o", str(tmp_path / "out.seal"), "--key-file", str(key_file)]
-    package = str(Path(chatseal.__file__).parents[1])
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": package}) as process:
-        assert process.stdin is not None
-        # It reads on only when it has its key: one pipe full of bytes has been taken in when this returns.
-        process.stdin.write(bytes(4 * MIB))
-        process.stdin.flush()
-        seen = b"".join(Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
-        process.stdin.close()
-        assert process.wait() == 0
-    assert b"some.key" in seen
-    digits = KEY.digits
-    assert not any(text in seen.lower() for text in (digits.encode(), digits.replace(" ", "").encode(), digits[:19].encode(), KEY_BYTES))
-
-
 MEASURE = """
 import resource, sys, chatseal
 key = chatseal.BackupKey(bytes.fromhex(sys.argv[1]))

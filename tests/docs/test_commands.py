@@ -46,7 +46,7 @@ def test_every_command_has_a_section_and_every_section_a_command() -> None:
 def test_the_table_of_a_command_has_its_options_and_no_others(path: str) -> None:
     table = [re.match(r"--?[a-z-]+", word) for row in rows(sections(PAGE, 2)[path]) for word in code(row[0])]
     there = options(COMMANDS[path])
-    assert {found[0] for found in table if found} == there - KEYS
+    assert {found[0] for found in table if found} == (there - KEYS if there >= KEYS else there)
     assert ("(#keys)" in sections(PAGE, 2)[path]) == (there >= KEYS)
     assert there >= KEYS or not there & KEYS - {"--key-file"}
 

@@ -5,12 +5,13 @@ from dataclasses import asdict
 
 import click
 
-from chatseal.cli import amounts
+from chatseal.cli import amounts, core_dump
 from chatseal.cli.command import EXITS_OF_LITTLE, Command, pass_output
 from chatseal.cli.machine import Processor, Speeds, measure, processor, versions
 from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
 from chatseal.cli.words import escape
+from chatseal.keys import arena
 from chatseal.sealing.budget import LEVEL
 
 
@@ -36,15 +37,17 @@ def command(out: Output, folder: str | None) -> None:
     place = folder or tempfile.gettempdir()
     speeds = measure(place, lambda what: out.note(f"measuring: {what}"))
     limit, words = limits(speeds, LEVEL)
+    locked, dumps_off = arena.is_locked(), core_dump.is_off()
     record = {
         "versions": about,
         "processor": asdict(chip),
+        "keys": {"memory_locked": locked, "core_dumps_off": dumps_off},
         "folder": place,
         "bytes_per_second": asdict(speeds),
         "limit": limit,
         "words": words,
     }
-    rows = [*about.items(), *_chip(chip), *_measured(speeds, place)]
+    rows = [*about.items(), *_chip(chip), ("keys", _keys(locked, dumps_off)), *_measured(speeds, place)]
     width = max(len(name) for name, _ in rows) + 2
     advice = _advice(chip, about)
     out.show(record, "\n".join([*(f"{name:{width}}{value}" for name, value in rows), "", words, *advice]))
@@ -53,6 +56,11 @@ def command(out: Output, folder: str | None) -> None:
 def _chip(chip: Processor) -> list[tuple[str, str]]:
     cores = f"{chip.cores} core{'s' if chip.cores > 1 else ''}"
     return [("processor", f"{escape(chip.model)}, {cores}"), ("features", " ".join(chip.features) or "not known")]
+
+
+def _keys(locked: bool, dumps_off: bool) -> str:
+    swap = "never swapped out" if locked else "may be swapped out (the limit on locked memory, `ulimit -l`, is too low)"
+    return f"{swap}; core dumps of this command are {'off' if dumps_off else 'not off'}"
 
 
 def _measured(speeds: Speeds, place: str) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import click
 
 from chatseal import errors
 from chatseal.errors import ChatsealError, exit_code
+from chatseal.keys.backup_key import is_nearly_a_key
 
 EXIT_WORDS = {
     errors.EXIT_OK: "done",
@@ -28,6 +29,7 @@ EXIT_WORDS = {
 }
 
 _KEY = re.compile(r"(?:[0-9A-Fa-f][\s-]*){64}")
+_PART_OF_A_KEY = re.compile(r"(?:[0-9A-Fa-f][\s-]*){24,}")
 _OF_THE_SUBJECT = (errors.IntegrityError, errors.WrongKeyError, errors.KeyFormatError)  # others name what they are about
 _ABOUT = {
     errno.ENOENT: ("{} does not exist", "Check the name."),
@@ -85,8 +87,8 @@ def _escaped(character: str) -> str:
 
 
 def is_like_a_key(text: str) -> bool:
-    """Whether *text* has 64 hexadecimal digits in a row, however they are grouped."""
-    return _KEY.search(text) is not None
+    """Whether *text* has 64 hexadecimal digits in a row, however they are grouped, or is a key with a mistake in it."""
+    return _KEY.search(text) is not None or is_nearly_a_key(text)
 
 
 def explain(error: BaseException, subject: str | None = None) -> Failure:
@@ -120,7 +122,7 @@ def _named(error: ChatsealError, subject: str | None) -> str:
 
 
 def _usage(error: click.ClickException) -> str:
-    message = _KEY.sub("(64 digits that may be a key)", error.format_message())
+    message = _PART_OF_A_KEY.sub("(digits that may be a key)", error.format_message())
     return escape(" ".join(message.split())).removesuffix(".")
 
 

@@ -32,7 +32,7 @@ _TEXT = re.compile(rb"[\n -~]*")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
 
 
-def encode64(data: bytes) -> str:
+def encode64(data: bytes | memoryview) -> str:
     """RFC 4648 base64 without padding."""
     return base64.b64encode(data).rstrip(b"=").decode("ascii")
 
@@ -75,7 +75,7 @@ class Header:
         text = len(_MAGIC) + len(f"size {SIZE_MAX}\n") + sum(len(slot.line()) + 1 for slot in self.slots)
         return -(-(text + len("pad \n") + _END_LEN) // BLOCK) * BLOCK
 
-    def encode(self, file_key: bytes | bytearray, prefix: bytes) -> bytes:
+    def encode(self, file_key: bytes | bytearray | memoryview, prefix: bytes) -> bytes:
         """The header before a payload that begins with *prefix* (56 bytes)."""
         lines = [f"size {self.size}"] if self.size is not None else []
         lines += [slot.line() for slot in self.slots]
@@ -84,7 +84,7 @@ class Header:
         text += f"end {encode64(_checksum(text))} ".encode()
         return text + encode64(_mac(file_key, text, prefix)).encode() + b"\n"
 
-    def authenticate(self, file_key: bytes | bytearray, raw: bytes, prefix: bytes) -> None:
+    def authenticate(self, file_key: bytes | bytearray | memoryview, raw: bytes, prefix: bytes) -> None:
         """Check the MAC of *raw*, the bytes this header was parsed from. Raises HeaderAlteredError."""
         found = decode64(raw[-44:-1])
         if not bytes_eq(found, _mac(file_key, raw[:-44], prefix)):
@@ -97,7 +97,7 @@ def _checksum(text: bytes) -> bytes:
     return digest.finalize()[:8]
 
 
-def _mac(file_key: bytes | bytearray, text: bytes, prefix: bytes) -> bytes:
+def _mac(file_key: bytes | bytearray | memoryview, text: bytes, prefix: bytes) -> bytes:
     mac = hmac.HMAC(HKDFExpand(hashes.SHA512(), 32, HEADER_MAC).derive(file_key), hashes.SHA512())
     mac.update(text + prefix)
     return mac.finalize()[:32]

@@ -28,14 +28,17 @@ class PayloadKey(NamedTuple):
         return "PayloadKey(...)"
 
 
-def derive(file_key: bytes | bytearray, salt: bytes, kind: str) -> PayloadKey:
+def derive(file_key: bytes | bytearray | memoryview, salt: bytes, kind: str) -> PayloadKey:
     """The payload key for *salt* (24 bytes), by HKDF-Expand with SHA-512."""
     info = COBBLESTONE + salt + payload_context(kind)
-    okm = HKDFExpand(hashes.SHA512(), 32 + 12 + COMMITMENT_LEN, info).derive(file_key)
-    return PayloadKey(okm[:32], okm[32:44], salt + okm[44:])
+    okm = bytearray(32 + 12 + COMMITMENT_LEN)
+    HKDFExpand(hashes.SHA512(), len(okm), info).derive_into(file_key, okm)
+    found = PayloadKey(bytes(okm[:32]), bytes(okm[32:44]), salt + okm[44:])
+    okm[:] = bytes(len(okm))
+    return found
 
 
-def open_prefix(file_key: bytes | bytearray, prefix: bytes, kind: str) -> PayloadKey:
+def open_prefix(file_key: bytes | bytearray | memoryview, prefix: bytes, kind: str) -> PayloadKey:
     """The payload key for a payload that begins with *prefix*; DamagedError if the commitment is another's."""
     found = derive(file_key, prefix[:SALT_LEN], kind)
     if not bytes_eq(found.prefix, prefix):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Callable
 from typing import Self
 
@@ -12,8 +11,21 @@ from chatseal.keys.secret import Secret
 
 KEY_LEN = 32
 SCANNED = "CHATSEAL:1:"  # stands before the digits in the QR code of a recovery sheet
-_DIGITS = re.compile(rf"(?ai:{SCANNED})?([0-9A-Fa-f]{{64}})")
+_DIGITS = re.compile(r"[0-9A-Fa-f]{64}")
+_HEX = re.compile(r"[0-9A-Fa-f]")
 _BETWEEN = re.compile(r"[\s-]+")
+
+
+def bare(text: str) -> str:
+    """The digits in *text*, however they are grouped, without what stands before them in a QR code."""
+    digits = _BETWEEN.sub("", text)
+    return digits[len(SCANNED) :] if digits.isascii() and digits.upper().startswith(SCANNED) else digits
+
+
+def is_nearly_a_key(text: str) -> bool:
+    """Whether *text* may be a key with one digit missing or too many, or one wrong character."""
+    digits = bare(text)
+    return 63 <= len(digits) <= 65 and len(_HEX.findall(digits)) >= len(digits) - 1
 
 
 class BackupKey:
@@ -21,7 +33,7 @@ class BackupKey:
 
     __slots__ = ("_path", "_secret")
 
-    def __init__(self, secret: bytes | bytearray, *, path: str | None = None) -> None:
+    def __init__(self, secret: bytes | bytearray | memoryview, *, path: str | None = None) -> None:
         """A key of 32 random bytes. *path* is the file it can be read from again."""
         if len(secret) != KEY_LEN:
             raise KeyFormatError(f"a backup key is {KEY_LEN} bytes")
@@ -31,17 +43,24 @@ class BackupKey:
     @classmethod
     def generate(cls) -> Self:
         """A new key from the operating system's random generator."""
-        return cls(secrets.token_bytes(KEY_LEN))
+        return cls(Secret.random(KEY_LEN).view)
 
     @classmethod
     def from_digits(cls, text: str) -> Self:
         """The key written as 64 hexadecimal digits, or the text of a recovery sheet's QR code. Spaces, line ends and hyphens do not matter.
 
         Raises KeyFormatError."""
-        digits = _BETWEEN.sub("", text)
-        if not (found := _DIGITS.fullmatch(digits)):
-            raise KeyFormatError(f"a backup key is 64 hexadecimal digits; this is {len(digits)} characters, or others than 0-9 and a-f")
-        return cls(bytes.fromhex(found[1]))
+        digits = bare(text)
+        if not _DIGITS.fullmatch(digits):
+            error = KeyFormatError(f"a backup key is 64 hexadecimal digits; this is {len(digits)} characters, or others than 0-9 and a-f")
+            if is_nearly_a_key(digits):
+                error.remedy = "`chatseal key repair FILE`, with a file that was sealed for the key, finds which digit is wrong."
+            raise error
+        raw = bytearray.fromhex(digits)
+        try:
+            return cls(raw)
+        finally:
+            raw[:] = bytes(KEY_LEN)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
@@ -49,7 +68,9 @@ class BackupKey:
         try:
             key = cls.from_digits(key_file.read(path))
         except KeyFormatError as error:
-            raise KeyFormatError(f"{os.fspath(path)}: {error}") from None
+            named = KeyFormatError(f"{os.fspath(path)}: {error}")
+            named.remedy = error.remedy
+            raise named from None
         key._path = os.path.abspath(path)
         return key
 
@@ -60,8 +81,8 @@ class BackupKey:
         return " ".join(digits[i : i + 4] for i in range(0, 64, 4))
 
     @property
-    def secret(self) -> bytearray:
-        """The 32 bytes themselves, not a copy."""
+    def secret(self) -> memoryview:
+        """The 32 bytes themselves, not a copy. They are wiped when the key and all views of it are gone."""
         return self._secret.view
 
     def write(self, path: str | os.PathLike[str]) -> None:

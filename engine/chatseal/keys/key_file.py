@@ -36,10 +36,10 @@ def read_private(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def read_descriptor(number: int) -> bytes:
+def read_descriptor(number: int, name: str = "") -> bytes:
     """All that comes from a descriptor, which is closed. Raises KeyFormatError or OSError."""
     with open(number, "rb") as file:
-        return _read(file, f"descriptor {number}")
+        return _read(file, name or f"descriptor {number}")
 
 
 def _read(file: BinaryIO, name: str) -> bytes:

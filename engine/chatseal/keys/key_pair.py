@@ -83,22 +83,22 @@ class PrivateKey:
 
     __slots__ = ("_path", "_secret", "hpke")
 
-    def __init__(self, secret: bytes | bytearray) -> None:
+    def __init__(self, secret: bytes | bytearray | memoryview) -> None:
         """From ML-KEM-768 seed (64 bytes) || X25519 private key (32 bytes). Raises KeyFormatError."""
         if len(secret) != MLKEM_SEED_LEN + X25519_LEN:
             raise KeyFormatError(f"a private key is {MLKEM_SEED_LEN + X25519_LEN} bytes")
         self._secret = Secret(secret)
         self._path: str | None = None
         self.hpke = MLKEM768X25519PrivateKey(
-            mlkem.MLKEM768PrivateKey.from_seed_bytes(bytes(secret[:MLKEM_SEED_LEN])),
-            x25519.X25519PrivateKey.from_private_bytes(bytes(secret[MLKEM_SEED_LEN:])),
+            mlkem.MLKEM768PrivateKey.from_seed_bytes(self._secret.view[:MLKEM_SEED_LEN]),
+            x25519.X25519PrivateKey.from_private_bytes(self._secret.view[MLKEM_SEED_LEN:]),
         )
 
     @classmethod
     def generate(cls) -> Self:
         """A new pair from the operating system's random generator."""
-        pq = mlkem.MLKEM768PrivateKey.generate().private_bytes_raw()
-        return cls(pq + x25519.X25519PrivateKey.generate().private_bytes_raw())
+        # Both halves are nothing but random bytes: FIPS 203 (algorithm 19) and RFC 7748 (section 6.1) draw them so.
+        return cls(Secret.random(MLKEM_SEED_LEN + X25519_LEN).view)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -115,13 +115,13 @@ class PrivateKey:
     @property
     def public_key(self) -> PublicKey:
         """The other half."""
-        pq = mlkem.MLKEM768PrivateKey.from_seed_bytes(bytes(self._secret.view[:MLKEM_SEED_LEN]))
-        classic = x25519.X25519PrivateKey.from_private_bytes(bytes(self._secret.view[MLKEM_SEED_LEN:]))
+        pq = mlkem.MLKEM768PrivateKey.from_seed_bytes(self._secret.view[:MLKEM_SEED_LEN])
+        classic = x25519.X25519PrivateKey.from_private_bytes(self._secret.view[MLKEM_SEED_LEN:])
         return PublicKey(pq.public_key().public_bytes_raw() + classic.public_key().public_bytes_raw())
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a new key file that only its owner can read. Raises TargetExistsError or OSError."""
-        text = f"{PRIVATE} {encode64(bytes(self._secret.view))}"
+        text = f"{PRIVATE} {encode64(self._secret.view)}"
         key_file.write(path, f"# chatseal private key: whoever has it can open what was sealed for its public key\n{text}\n")
         self._path = os.path.abspath(path)
 

@@ -68,8 +68,8 @@ class Password:
                 return found
             cost, salt = Argon2Cost.parse(arguments)
             stretch = Argon2id(salt=decode64(salt.encode()), length=32, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory)
-            stretched = Secret(stretch.derive(bytes(self._secret.view)))
-            derived = Secret(HKDF(hashes.SHA512(), 32, None, SLOT_PASSWORD).derive(stretched.view))
+            stretched, derived = Secret(stretch.derive(bytes(self._secret.view))), Secret.zeros(32)
+            HKDF(hashes.SHA512(), 32, None, SLOT_PASSWORD).derive_into(stretched.view, derived.view)
             if len(self._derived) == KEPT_MAX:
                 self._derived.pop(next(iter(self._derived)))
             self._derived[arguments] = derived

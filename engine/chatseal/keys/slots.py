@@ -1,6 +1,6 @@
 """Slots: how a file key is wrapped for each holder and found again (docs/format.md, section 2)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
@@ -65,6 +65,14 @@ def _why_none_opened(header: Header, openers: Sequence[Opener]) -> str:
     return f"wrong kind of key: the file opens with a {' or '.join(_WORDS.get(slot, slot) for slot in sorted(there))}"
 
 
+def unwrap_key_slots(header: Header, secret: memoryview) -> Iterator[Secret]:
+    """The file key of each slot that *secret*, the 32 bytes of a backup key, opens. Nothing is authenticated yet."""
+    kek = _kek(secret)
+    for slot in header.slots:
+        if slot.type == "key" and (found := _unwrap_message(slot, kek)) is not None:
+            yield found
+
+
 def unwrap(slot: Slot, opener: Opener, kind: str) -> Secret | None:
     """The file key in *slot*, None if it is not for *opener*."""
     if not isinstance(opener, _OPENED_BY.get(slot.type, ())):
@@ -73,7 +81,7 @@ def unwrap(slot: Slot, opener: Opener, kind: str) -> Secret | None:
         return _unwrap_hpke(slot, opener, kind)
     if isinstance(opener, Password):
         return _unwrap_message(slot, opener.kek(slot.arguments))
-    return _unwrap_message(slot, _kek(opener))
+    return _unwrap_message(slot, _kek(opener.secret))
 
 
 def _wrap(file_key: Secret, holder: Holder, kind: str) -> Slot:
@@ -81,11 +89,13 @@ def _wrap(file_key: Secret, holder: Holder, kind: str) -> Slot:
         return Slot("hpke", (), SUITE.encrypt(file_key.view, holder.hpke, hpke_info(kind)))
     if isinstance(holder, Password):
         return _wrap_message("password", holder.arguments, file_key, holder.kek(holder.arguments))
-    return _wrap_message("key", (), file_key, _kek(holder))
+    return _wrap_message("key", (), file_key, _kek(holder.secret))
 
 
-def _kek(key: BackupKey) -> Secret:
-    return Secret(HKDF(hashes.SHA512(), 32, None, SLOT_KEY).derive(key.secret))
+def _kek(secret: memoryview) -> Secret:
+    kek = Secret.zeros(32)
+    HKDF(hashes.SHA512(), 32, None, SLOT_KEY).derive_into(secret, kek.view)
+    return kek
 
 
 def _wrap_message(type_: str, arguments: tuple[str, ...], file_key: Secret, kek: Secret) -> Slot:

@@ -61,12 +61,16 @@ def read_header(take: Take, name: str) -> RawHeader:
     return RawHeader(header, raw, take(PREFIX_LEN))
 
 
+def check_prefix(found: RawHeader, name: str) -> None:
+    """Raise TruncatedError if the source ended before its first record. The MAC covers that beginning, too."""
+    if len(found.prefix) < PREFIX_LEN:
+        raise TruncatedError(f"{name} is truncated: it ends after {len(found.raw) + len(found.prefix)} bytes, before its first record")
+
+
 def open_header(found: RawHeader, openers: Sequence[Opener], name: str, payload_length: int | None) -> PayloadKey:
     """Steps 3 to 5. Raises WrongKeyError, HeaderAlteredError, TruncatedError, DamagedError."""
     file_key = find_file_key(found.header, openers, SEALED)
-    if len(found.prefix) < PREFIX_LEN:
-        # The MAC covers the prefix, so this comes before it: there is nothing to check.
-        raise TruncatedError(f"{name} is truncated: it ends after {len(found.raw) + len(found.prefix)} bytes, before its first record")
+    check_prefix(found, name)
     found.header.authenticate(file_key.view, found.raw, found.prefix)
     try:
         return open_prefix(file_key.view, found.prefix, SEALED)

@@ -43,7 +43,7 @@ class Seal:
     """One payload in the making: fresh keys, the header for its holders, the native pipeline. Used once."""
 
     def __init__(self, holders: Sequence[Holder], options: SealOptions, budget: Budget, *, size: int | None = None) -> None:
-        self._file_key = Secret(secrets.token_bytes(32))
+        self._file_key = Secret.random(32)
         self.payload: PayloadKey = derive(self._file_key.view, secrets.token_bytes(SALT_LEN), SEALED)
         self._slots = wrap(self._file_key, holders, SEALED)
         self._options = options

@@ -5,7 +5,7 @@ import click
 from chatseal import BackupKey
 from chatseal.cli.command import EXITS_OF_LITTLE, Command, pass_output
 from chatseal.cli.key import NEW
-from chatseal.cli.key.files import nothing_overwritten, out_option
+from chatseal.cli.key.files import in_lines, nothing_overwritten, out_option
 from chatseal.cli.output import Output
 
 
@@ -32,5 +32,4 @@ def command(out: Output, path: str, show: bool) -> None:
         record, f"wrote a backup key to {click.format_filename(path)}; keep a copy of it offline: without it nobody can open your backups"
     )
     if show and not out.json:
-        groups = key.digits.split()
-        out.show({}, "\n".join(" ".join(groups[i : i + 4]) for i in range(0, len(groups), 4)))
+        out.show({}, in_lines(key))
