@@ -7,6 +7,7 @@ from chatseal.errors import (
     DamagedError,
     HeaderAlteredError,
     HeaderDamagedError,
+    HolderError,
     IntegrityError,
     KeyFormatError,
     LimitError,
@@ -17,10 +18,11 @@ from chatseal.errors import (
     TruncatedError,
     WrongKeyError,
 )
-from chatseal.events import FileReport, Progress, Summary
+from chatseal.events import FileReport, HolderChange, Progress, SlotReport, Summary
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
 from chatseal.sealing.file import open
+from chatseal.sealing.holders import add_holder, remove_holder, rotate_key, slots
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
 from chatseal.sealing.seal import seal, seal_bytes, seal_chunks
@@ -35,6 +37,8 @@ __all__ = [
     "FileReport",
     "HeaderAlteredError",
     "HeaderDamagedError",
+    "HolderChange",
+    "HolderError",
     "IntegrityError",
     "KeyFormatError",
     "LimitError",
@@ -44,6 +48,7 @@ __all__ = [
     "PublicKey",
     "SealedReader",
     "SealedWriter",
+    "SlotReport",
     "SourceChangedError",
     "Summary",
     "TargetExistsError",
@@ -51,11 +56,15 @@ __all__ = [
     "TruncatedError",
     "WrongKeyError",
     "__version__",
+    "add_holder",
     "open",
+    "remove_holder",
+    "rotate_key",
     "seal",
     "seal_bytes",
     "seal_chunks",
     "seal_many",
+    "slots",
     "unseal",
     "unseal_bytes",
     "unseal_chunks",

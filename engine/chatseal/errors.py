@@ -3,6 +3,7 @@
     ChatsealError 1
     +-- KeyFormatError 2        the text is not a key; also a ValueError
     +-- WrongKeyError 12        no slot of the file opens with the keys given
+    +-- HolderError             a change of a file's holders that would be a mistake
     +-- IntegrityError 13       what was sealed is not what is there
     |   +-- NotSealedError      the beginning is not a sealed file's
     |   +-- HeaderDamagedError  the header's grammar or checksum is wrong
@@ -53,6 +54,10 @@ class WrongKeyError(ChatsealError):
 
     exit_code = EXIT_WRONG_KEY
     remedy = "Use the key that the file was sealed with; `chatseal inspect FILE` shows what kinds of key it takes."
+
+
+class HolderError(ChatsealError):
+    """A change of who can open a file that would do nothing, or would lock everybody or its maker out."""
 
 
 class IntegrityError(ChatsealError):

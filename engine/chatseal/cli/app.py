@@ -18,7 +18,7 @@ from chatseal.cli.output import Output
 NAME = "chatseal"
 COMPLETE_VAR = "_CHATSEAL_COMPLETE"
 COMMANDS = {  # name: (module, what it does)
-    "key": ("chatseal.cli.key", "Make keys."),
+    "key": ("chatseal.cli.key", "Make keys; list, add, remove and rotate who can open a file."),
     "seal": ("chatseal.cli.seal", "Compress and encrypt files, or a stream."),
     "unseal": ("chatseal.cli.unseal", "Decrypt and decompress sealed files, or a stream."),
     "verify": ("chatseal.cli.verify", "Check every byte of sealed files, and write nothing."),

@@ -2,19 +2,27 @@
 
 import click
 
-from chatseal.cli.command import EXITS_OF_LITTLE, Table
+from chatseal.cli.command import Table
 
 NEW = ("A backup key; write its digits down, or copy the file to where a fire does not reach", "chatseal key new --out my.key")
 PAIR = ("A pair; the machine that makes backups gets only server.key.pub", "chatseal key pair --out server.key")
+LIST = ("Who can open a file", "chatseal key list chat.db.seal")
+ADD = ("A second backup key for a file", "chatseal key add chat.db.seal --key-file my.key --new-key-file second.key")
+REMOVE = ("And without it again", "chatseal key remove chat.db.seal --key-file my.key --remove-key-file second.key")
+ROTATE = ("A new key instead of the old one", "chatseal key rotate chat.db.seal --key-file old.key --new-key-file new.key")
 COMMANDS = {  # name: (module, what it does)
     "new": ("chatseal.cli.key.new", "Make a backup key: 64 hexadecimal digits."),
     "pair": ("chatseal.cli.key.pair", "Make a key pair: one half seals, the other opens."),
+    "list": ("chatseal.cli.key.list", "Show who can open a sealed file."),
+    "add": ("chatseal.cli.key.add", "Let one more key open sealed files."),
+    "remove": ("chatseal.cli.key.remove", "Let a key open sealed files no more."),
+    "rotate": ("chatseal.cli.key.rotate", "Put a new key in the place of an old one."),
 }
 
 
-@click.group(cls=Table, table=COMMANDS, synopsis="COMMAND ...", examples=[NEW, PAIR], exits=EXITS_OF_LITTLE)
+@click.group(cls=Table, table=COMMANDS, synopsis="COMMAND ...", examples=[NEW, PAIR, LIST, ADD, REMOVE, ROTATE])
 def command() -> None:
-    """Make a backup key or a key pair.
+    """Make a backup key or a key pair; list and change who can open a sealed file.
 
     A backup key (64 hexadecimal digits) seals and opens. Of a key pair, the public key only seals, and the private key opens what
     was sealed for it: so that a machine can make backups that it cannot read.
