@@ -133,8 +133,9 @@ def rotate_key(
             if reseal:
                 others = len(file.slots) - len(old)
                 if others and not force:
+                    what = "a slot of another holder" if others == 1 else f"{others} slots of other holders"
                     raise _mistake(
-                        f"{file.name} has {others} slot{'s' if others > 1 else ''} of other holders, which nobody can keep with a fresh file key",
+                        f"{file.name} has {what}, and only who has their keys can make such a slot for a fresh file key",
                         "Name all holders that shall remain as new ones, and drop the others with --force.",
                     )
                 return file.reseal(holders, budget, progress)

@@ -14,7 +14,10 @@ from chatseal.cli.progress import Bar
 from chatseal.cli.words import escape, explain
 from chatseal.events import Report
 
-COPIES = "Copies of the old file still open with the old keys: delete them, also in snapshots of file systems and versions that a storage provider keeps."
+COPIES = (
+    "Copies of the old file still open with the old keys: delete them, also in snapshots of file systems and versions that a storage"
+    " provider keeps."
+)
 MIRRORS = "Its time of modification stays, and often its length: a tool that compares only those does not copy it anew (rsync: --checksum)."
 FILE_KEY = (
     "Whoever has opened the old file may have kept its file key, which still opens the payload; for a fresh one use `chatseal key rotate"
