@@ -17,8 +17,6 @@ from chatseal.errors import SourceChangedError
 from chatseal.sealing.source import PathLike, Source
 from chatseal.sealing.target import PRIVATE, FileTarget
 
-# O_NONBLOCK: a named pipe is opened at once, and then refused. O_NOFOLLOW: the name is resolved already.
-_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
 _LOCKED = (errno.EWOULDBLOCK, errno.EACCES)
 _NOT_KEPT = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENODATA, errno.EINVAL)  # attributes that are not ours to give
 
@@ -58,16 +56,21 @@ class HeldFile:
 def hold(path: PathLike) -> Iterator[HeldFile]:
     """Open and lock the file that *path* leads to. OSError with EBUSY if somebody else is at it; OSError for what is no regular file."""
     real = Path(os.path.realpath(path, strict=True))
-    _check_regular(os.stat(real).st_mode, real)
-    with open(real, "rb", buffering=0, opener=lambda name, _: os.open(name, _FLAGS)) as file:
+    _check_regular(os.stat(real).st_mode, real)  # before it is opened: a named pipe would wait for a writer
+    with open(real, "rb", buffering=0) as file:
         about = os.fstat(file.fileno())
         _check_regular(about.st_mode, real)
         _lock(file.fileno(), real)
-        source = Source(name=real.name, positioned=(file.fileno(), 0, about.st_size), length=about.st_size, descriptor=file.fileno())
-        held = HeldFile(real, source, about)
+        positioned = (file.fileno(), 0, about.st_size)
+        held = HeldFile(real, Source(name=real.name, positioned=positioned, length=about.st_size, descriptor=file.fileno()), about)
         if not held.is_there():  # somebody was faster, between our opening and our locking
             raise _busy(real)
-        yield held
+        try:
+            yield held
+        except OSError as error:
+            if error.filename is None and error.errno is not None:
+                raise OSError(error.errno, error.strerror, str(real)) from None
+            raise
 
 
 def _check_regular(mode: int, path: Path) -> None:
@@ -99,14 +102,9 @@ def replace(held: HeldFile, header: bytes, write_payload: Callable[[FileTarget, 
 
     Mode, time of modification and extended attributes stay; False if its owner or group could not."""
     with FileTarget(held.path, overwrite=True, mode=PRIVATE) as target:
-        try:
-            write_payload(target, len(header))
-            target.write_at(0, header)
-            owner_kept = _keep_attributes(held, target.descriptor)
-        except OSError as error:
-            if error.filename is None and error.errno is not None:
-                raise OSError(error.errno, error.strerror, str(held.path)) from None
-            raise
+        write_payload(target, len(header))
+        target.write_at(0, header)
+        owner_kept = _keep_attributes(held, target.descriptor)
         target.commit(held.about.st_mtime_ns, check=held.check_unchanged)
     return owner_kept
 
