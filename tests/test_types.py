@@ -20,14 +20,16 @@ EXAMPLES = Path(__file__).with_name("api_examples.py")
 PROMISE = {
     "constants": {"__version__"},
     "keys": {"BackupKey", "PrivateKey", "PublicKey"},
+    "holders": {"add_holder", "remove_holder", "rotate_key", "slots"},
     "work": {"open", "seal", "seal_bytes", "seal_chunks", "seal_many", "unseal", "unseal_bytes", "unseal_chunks", "unseal_many", "verify"},
-    "results": {"FileReport", "Progress", "SealedReader", "SealedWriter", "Summary"},
+    "results": {"FileReport", "HolderChange", "Progress", "SealedReader", "SealedWriter", "SlotReport", "Summary"},
     "errors": {
         "ChatsealError",
         "CodecError",
         "DamagedError",
         "HeaderAlteredError",
         "HeaderDamagedError",
+        "HolderError",
         "IntegrityError",
         "KeyFormatError",
         "LimitError",

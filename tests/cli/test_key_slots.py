@@ -202,7 +202,7 @@ BAD: dict[str, tuple[object, int, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", ["add", "remove", "rotate", "reseal"])
+@pytest.mark.parametrize("what", ["remove", "reseal"])
 @pytest.mark.parametrize(("spoil", "code", "why"), BAD.values(), ids=BAD)
 def test_a_bad_file_is_named_and_left_as_it_is(
     run: Run, my: Path, second: Path, sealed: Path, spoil: object, code: int, why: str, what: str
@@ -211,9 +211,7 @@ def test_a_bad_file_is_named_and_left_as_it_is(
     spoilt = spoil(sealed.read_bytes())
     sealed.write_bytes(spoilt)
     words: dict[str, Words] = {
-        "add": ["add", sealed, "--new-key-file", second],
         "remove": ["remove", sealed, "--remove-key-file", second],
-        "rotate": ["rotate", sealed, "--new-key-file", second],
         "reseal": ["rotate", sealed, "--new-key-file", second, "--reseal"],
     }
     run("key", *words[what], "--key-file", my).remedied(code, IN, why)

@@ -217,6 +217,27 @@ def test_ctrl_c_at_any_call_leaves_nothing_beside_old_or_new_holders(way: str, c
     assert nth > 1, "no call was disturbed"
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_allocation_of_a_reseal_may_fail(threads: int, malloc_stage: Stage, folder: Path) -> None:
+    scene = Scene("reseal", folder / "scene")
+    failed = 0
+    for allocation in itertools.count(1):
+        scene.begin()
+        ended = malloc_stage.play(Case(scene.way, scene.target, scene.target, threads, allocation=allocation))
+        assert ended.left_nothing()
+        assert scene.is_tidy()
+        if ended.error == "":
+            assert scene.is_done()
+        else:
+            failed += 1
+            assert {"MemoryError", "CodecError"} & set(ended.classes), ended
+            assert scene.is_untouched()
+        if ended.faults < allocation:
+            break
+    assert ended.error == ""
+    assert failed, "nothing failed"
+
+
 # --- the command, killed at system calls ------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from chatseal import BackupKey, Progress, SourceChangedError
 from chatseal.errors import EXIT_BUSY, EXIT_NOT_THERE, exit_code
 from chatseal.sealing import copying
 from chatseal.sealing.rekey import hold
+from chatseal.sealing.target import is_part
 from corpus import KEY_BYTES, MIB, noise
 from oracle import header_length
 from slow_writer import Draw
@@ -136,12 +137,12 @@ def test_other_hard_links_lead_to_the_old_file_and_are_counted(target: Path, tmp
 
 
 def test_what_a_killed_run_left_disturbs_nobody_and_is_known_by_its_name(target: Path) -> None:
-    from chatseal.sealing.target import is_part
-
     left = target.with_name(".chat.seal.0123456789ab.part")
     left.write_bytes(target.read_bytes()[:1000])
     add(target)
     chatseal.slots(target, OTHER)
+    reports = list(chatseal.unseal_many([target.parent], target.parent / "out", OTHER))
+    assert [(Path(report.source), report.error) for report in reports] == [(target, None)]
     assert left.exists()
     assert is_part(left)
     assert not any(is_part(name) for name in (target, "chat.seal.part", ".chat.seal.part", ".chat.seal.0123456789AB.part"))

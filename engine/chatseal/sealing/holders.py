@@ -20,7 +20,7 @@ from chatseal.sealing.copying import copy_end
 from chatseal.sealing.faults import Fault, codec_errors, length_error, unsealing_error
 from chatseal.sealing.opening import open_keys, read_header, taker
 from chatseal.sealing.rekey import HeldFile, hold, replace
-from chatseal.sealing.reseal import WORKER_MEMORY, Reseal
+from chatseal.sealing.reseal import WORKER_MEMORY, WORKERS_MAX, Reseal
 from chatseal.sealing.source import PathLike, Readable, open_source
 from chatseal.sealing.target import FileTarget
 
@@ -260,7 +260,9 @@ class _Open:
         header = Header(self._payload_length, wrap(file_key, holders, SEALED))
         reporter = Reporter(progress, self._payload_length)
         work = Reseal(self._held.source, self._found.records_at, self._payload, payload, self._bad_record)
-        threads = budget.threads if budget.memory is None else max(1, min(budget.threads, budget.memory // WORKER_MEMORY))
+        threads = min(budget.threads, WORKERS_MAX)
+        if budget.memory is not None:
+            threads = max(1, min(threads, budget.memory // WORKER_MEMORY))
         raw = _encoded(header, file_key, payload.prefix, self.name)
         owner_kept = replace(self._held, raw, lambda target, at: work.write(target, at, threads, reporter.tick))
         reporter.finish(self._payload_length)

@@ -15,6 +15,7 @@ from chatseal.sealing.target import FileTarget
 STRETCH = 64  # records that one worker takes at a time
 STRETCH_SEALED = STRETCH * RECORD_SEALED
 WORKER_MEMORY = 8 << 20  # bytes: two stretches under way, as they came and as they go
+WORKERS_MAX = 4  # what they make is written by one thread, which more of them would only wait for
 
 
 class Reseal:
