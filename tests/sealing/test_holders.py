@@ -202,6 +202,14 @@ def test_a_reseal_for_the_same_holder_is_allowed_and_changes_the_file_key(target
     assert check_everything(target, KEY, PLAIN).file_key != before.file_key
 
 
+def test_a_reseal_that_names_the_other_holders_needs_no_force(target: Path) -> None:
+    target.write_bytes(sealed_for(KEY, OTHER, THIRD))
+    with pytest.raises(HolderError, match="a slot of another holder"):
+        chatseal.rotate_key(target, KEY, [STRANGER, OTHER], reseal=True)
+    assert chatseal.rotate_key(target, KEY, [STRANGER, OTHER, THIRD], reseal=True).removed == (1, 2, 3)
+    assert [opens(target, key) for key in (KEY, OTHER, THIRD, STRANGER)] == [False, True, True, True]
+
+
 def test_the_header_grows_over_a_block_and_shrinks_back(target: Path) -> None:
     target.write_bytes(sealed_for(KEY))
     original = target.read_bytes()

@@ -131,12 +131,13 @@ def rotate_key(
         with _open(path, openers) as file:
             old = sorted({number for opener in openers for number in file.slots_of(opener)})
             if reseal:
-                others = len(file.slots) - len(old)
+                kept = {number for holder in holders for number in file.slots_of(holder)}
+                others = len(set(range(len(file.slots))) - kept - set(old))
                 if others and not force:
                     what = "a slot of another holder" if others == 1 else f"{others} slots of other holders"
                     raise _mistake(
-                        f"{file.name} has {what}, and only who has their keys can make such a slot for a fresh file key",
-                        "Name all holders that shall remain as new ones, and drop the others with --force.",
+                        f"{file.name} has {what}, and a slot for a fresh file key takes the holder's key",
+                        "Name all holders that shall remain as new ones; drop the others, and slots of public keys, with --force.",
                     )
                 return file.reseal(holders, budget, progress)
             return _rotated(file, old, holders, progress)
