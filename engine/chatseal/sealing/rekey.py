@@ -58,9 +58,9 @@ def hold(path: PathLike) -> Iterator[HeldFile]:
     real = Path(os.path.realpath(path, strict=True))
     _check_regular(os.stat(real).st_mode, real)  # before it is opened: a named pipe would wait for a writer
     with open(real, "rb", buffering=0) as file:
+        _lock(file.fileno(), real)
         about = os.fstat(file.fileno())
         _check_regular(about.st_mode, real)
-        _lock(file.fileno(), real)
         positioned = (file.fileno(), 0, about.st_size)
         held = HeldFile(real, Source(name=real.name, positioned=positioned, length=about.st_size, descriptor=file.fileno()), about)
         if not held.is_there():  # somebody was faster, between our opening and our locking
