@@ -63,7 +63,7 @@ $(VENV)/demo-ready: $(VENV)/core-ready
 	@touch $@
 
 $(VENV)/test-ready: $(VENV)/core-ready
-	@bench/system-packages zstd
+	@bench/system-packages zstd $(if $(filter Linux,$(shell uname)),strace)
 	$(PIP) --group test --group lint --group build
 	@touch $@
 

@@ -29,6 +29,12 @@ reveal_type(chatseal.unseal_chunks(iter([b"x"]), key))  # typing.Iterator[bytes]
 reveal_type(chatseal.seal_many(["a", Path("b")], "folder", key))  # typing.Generator[chatseal.events.FileReport, None, None]
 reveal_type(chatseal.unseal_many([Path("b")], "folder", key))  # typing.Generator[chatseal.events.FileReport, None, None]
 
+reveal_type(chatseal.slots("sealed"))  # list[chatseal.events.SlotReport]
+reveal_type(chatseal.slots(b"x", [key, pair])[0].opened_by)  # tuple[int, ...]
+reveal_type(chatseal.add_holder("sealed", pair, [key, pair.public_key]))  # chatseal.events.HolderChange
+reveal_type(chatseal.remove_holder(Path("sealed"), key, [1, pair]))  # chatseal.events.HolderChange
+reveal_type(chatseal.rotate_key("sealed", [key, pair], pair.public_key, reseal=True, threads=1).changed)  # bool
+
 with chatseal.open("sealed", key=key) as reader:
     reveal_type(reader)  # chatseal.sealing.reader.SealedReader
     reveal_type(reader.read(5))  # bytes
@@ -43,3 +49,4 @@ chatseal.recovery_sheet(key, "sheet.pdf", paper="napkin")  # type: ignore[arg-ty
 chatseal.recovery_sheet(pair, "sheet.pdf")  # type: ignore[arg-type]  # a private key has too many digits
 chatseal.seal("plain", "sealed", pair)  # type: ignore[arg-type]  # what opens does not seal
 chatseal.unseal("sealed", "plain", pair.public_key)  # type: ignore[arg-type]  # and the other way round
+chatseal.add_holder("sealed", key, pair)  # type: ignore[arg-type]  # a holder is who can be sealed for

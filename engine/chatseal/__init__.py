@@ -7,6 +7,7 @@ from chatseal.errors import (
     DamagedError,
     HeaderAlteredError,
     HeaderDamagedError,
+    HolderError,
     IntegrityError,
     KeyExposedError,
     KeyFormatError,
@@ -19,7 +20,7 @@ from chatseal.errors import (
     TruncatedError,
     WrongKeyError,
 )
-from chatseal.events import FileReport, Progress, Summary
+from chatseal.events import FileReport, HolderChange, Progress, SlotReport, Summary
 from chatseal.format.argon2 import Argon2Cost
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
@@ -27,6 +28,7 @@ from chatseal.keys.password import Password
 from chatseal.keys.repair import Repair
 from chatseal.keys.sheet.recovery_sheet import recovery_sheet
 from chatseal.sealing.file import open
+from chatseal.sealing.holders import add_holder, remove_holder, rotate_key, slots
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
 from chatseal.sealing.repair import repair_key
@@ -43,6 +45,8 @@ __all__ = [
     "FileReport",
     "HeaderAlteredError",
     "HeaderDamagedError",
+    "HolderChange",
+    "HolderError",
     "IntegrityError",
     "KeyExposedError",
     "KeyFormatError",
@@ -56,6 +60,7 @@ __all__ = [
     "Repair",
     "SealedReader",
     "SealedWriter",
+    "SlotReport",
     "SourceChangedError",
     "Summary",
     "TargetExistsError",
@@ -63,13 +68,17 @@ __all__ = [
     "TruncatedError",
     "WrongKeyError",
     "__version__",
+    "add_holder",
     "open",
     "recovery_sheet",
+    "remove_holder",
     "repair_key",
+    "rotate_key",
     "seal",
     "seal_bytes",
     "seal_chunks",
     "seal_many",
+    "slots",
     "unseal",
     "unseal_bytes",
     "unseal_chunks",

@@ -5,6 +5,7 @@
     +-- KeyExposedError 2       others can read the key file
     +-- KeySourceError 1        a keyring, command or prompt gave no key
     +-- WrongKeyError 12        no slot of the file opens with the keys given
+    +-- HolderError             a change of a file's holders that would be a mistake
     +-- IntegrityError 13       what was sealed is not what is there
     |   +-- NotSealedError      the beginning is not a sealed file's
     |   +-- HeaderDamagedError  the header's grammar or checksum is wrong
@@ -69,6 +70,10 @@ class WrongKeyError(ChatsealError):
         "Use the key that the file was sealed with; `chatseal inspect FILE` shows what kinds of key it takes, "
         "and `chatseal key repair FILE` finds a mistake in a backup key that was typed."
     )
+
+
+class HolderError(ChatsealError):
+    """A change of who can open a file that would do nothing, or would lock everybody or its maker out."""
 
 
 class IntegrityError(ChatsealError):

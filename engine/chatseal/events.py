@@ -65,3 +65,35 @@ class FileReport:
     target: str
     summary: Summary | None
     error: Exception | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReport:
+    """One slot of a sealed file. `number` counts from 1; `arguments` are the words between its type and its body.
+
+    `opened_by` are the places, from 0 on, of those of the keys given that open it."""
+
+    number: int
+    type: str
+    arguments: tuple[str, ...]
+    opened_by: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HolderChange:
+    """What became of a file whose holders were changed: `added` are numbers of slots in the new header, `removed` in the old one.
+
+    `slots` is how many there are now. `resealed`: the payload has a fresh file key. `other_names` is how many hard links there were that
+    lead to the old file. `owner_kept` is False if the new file belongs to another user or group than the old one."""
+
+    added: tuple[int, ...]
+    removed: tuple[int, ...]
+    slots: int
+    resealed: bool
+    other_names: int
+    owner_kept: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was anything to do."""
+        return bool(self.added or self.removed)

@@ -176,7 +176,7 @@ def test_opting_out_says_what_becomes_of_old_backups(run: Run, configuration: Pa
     assert not configuration.exists()
     assert (configuration.parent / "backup.key").exists()
     Path("chat.db").write_bytes(b"hello")
-    run("seal", "chat.db", "-o", "s").remedied(1, "no key is given, and none is set up", "chatseal setup")
+    run("seal", "chat.db", "-o", "s").remedied(2, "no key is given, and none is set up", "chatseal setup")
     assert run("setup", "--opt-out").code == 0
 
 

@@ -14,7 +14,7 @@ from chatseal.cli.words import EXIT_WORDS
 from docs.pages import ROOT, code, prose, rows, sections
 
 PAGE = ROOT / "docs" / "commands.md"
-KEYS = key_options.names("")  # described once for all commands
+KEYS = {f"--{name}" for name in key_options.SOURCES}  # described once for all commands
 SHARED = {name for option in shared_options() for name in option.opts} | {"-h", "--help"}
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 

@@ -1,6 +1,7 @@
 /* io_shim.c: lets chosen calls of the C library fail, move few bytes, or meet a signal. For LD_PRELOAD, on 64-bit Linux.
  *
- *   IO_SHIM_CALL     open, read, pread, write, pwrite, fsync, rename, link, unlink or thread (pthread_create, which has no path)
+ *   IO_SHIM_CALL     open, read, pread, write, pwrite, fsync, rename, link, unlink, lock (flock), clone (FICLONERANGE), copy
+ *                    (copy_file_range, by its target), chown, chmod, utime or thread (pthread_create, which has no path)
  *   IO_SHIM_PATH     a pattern (fnmatch) for the whole path; the path of a descriptor is what /proc says
  *   IO_SHIM_NTH      which of the calls that match, from 1 on; 0 for all of them
  *   IO_SHIM_ERRNO    they fail with this error,
@@ -14,12 +15,14 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -139,6 +142,42 @@ ssize_t pwrite64(int file, const void *from, size_t length, off64_t at)
 int fsync(int file)
 {
     ON_DESCRIPTOR("fsync", file, (int)syscall(SYS_fsync, file));
+}
+
+int flock(int file, int operation)
+{
+    ON_DESCRIPTOR("lock", file, (int)syscall(SYS_flock, file, operation));
+}
+
+int fchown(int file, uid_t owner, gid_t group)
+{
+    ON_DESCRIPTOR("chown", file, (int)syscall(SYS_fchown, file, owner, group));
+}
+
+int fchmod(int file, mode_t mode)
+{
+    ON_DESCRIPTOR("chmod", file, (int)syscall(SYS_fchmod, file, mode));
+}
+
+int futimens(int file, const struct timespec times[2])
+{
+    ON_DESCRIPTOR("utime", file, (int)syscall(SYS_utimensat, file, NULL, times, 0));
+}
+
+ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size_t length, unsigned flags)
+{
+    ON_DESCRIPTOR("copy", to, syscall(SYS_copy_file_range, from, from_at, to, to_at, at_most(chosen, length), flags));
+}
+
+int ioctl(int file, unsigned long request, ...)
+{
+    va_list more;
+    va_start(more, request);
+    void *argument = va_arg(more, void *);
+    va_end(more);
+    if (request != FICLONERANGE)
+        return (int)syscall(SYS_ioctl, file, request, argument);
+    ON_DESCRIPTOR("clone", file, (int)syscall(SYS_ioctl, file, request, argument));
 }
 
 ssize_t pread(int file, void *into, size_t length, off_t at) { return pread64(file, into, length, at); }

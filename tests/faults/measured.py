@@ -25,6 +25,8 @@ def _run(way: str, source: str, target: str, threads: int) -> None:
         chatseal.seal(reads, writes, key, threads=threads, overwrite=True)
     elif way == "unseal":
         chatseal.unseal(reads, writes, key, threads=threads, overwrite=True)
+    elif way == "reseal":
+        chatseal.rotate_key(source, key, key, reseal=True, threads=threads)
     else:
         chatseal.verify(reads, key, threads=threads)
 

@@ -152,7 +152,7 @@ def _attempt(case: Case, preloaded: Preloaded) -> Ended:
     error_number, code, text = None, 0, ""
     try:
         preloaded.arm(case)
-        (work.WAYS | work.OTHER_WAYS)[case.way](case.source, case.target, case.threads)
+        (work.WAYS | work.HOLDER_WAYS | work.OTHER_WAYS)[case.way](case.source, case.target, case.threads)
         time.sleep(0)  # a signal to this thread is met here at the latest
     except BaseException as error:
         classes = [kind.__name__ for kind in type(error).__mro__]

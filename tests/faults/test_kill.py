@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 
 import chatseal
 from corpus import MIB, mixed
-from faults import command, shims, work
+from faults import command, shims, tracing, work
 from faults.scene import OLDER, Scene
 from faults.stage import Case, Stage
 
@@ -102,15 +101,10 @@ def test_the_command_killed_at_random_moments_leaves_all_or_nothing(
     assert is_whole(way, target, plain)
 
 
-STRACE = shutil.which("strace")
 SYSTEM_CALLS = ["futex", "mmap", "openat", "pwrite64", "close", "linkat,link", "fsync", "munmap,madvise"]
 
 
-def strace_is_allowed() -> bool:
-    return STRACE is not None and subprocess.run([STRACE, "-f", "-qq", "-o", "/dev/null", "true"], check=False).returncode == 0
-
-
-@pytest.mark.skipif(not strace_is_allowed(), reason="strace is not there, or tracing is not allowed")
+@tracing.needed
 @pytest.mark.parametrize("way", ["seal", "unseal"])
 @pytest.mark.parametrize(
     "calls", [pytest.param(calls, marks=[] if calls in ("futex", "pwrite64") else pytest.mark.soak) for calls in SYSTEM_CALLS]
@@ -123,13 +117,7 @@ def test_killed_at_a_system_call_it_leaves_all_or_nothing(calls: str, way: str, 
     killed = 0
     for when in (1, 3, 10, 30, 100, 300):
         scene.set()
-        inject = f"inject={calls}:signal=KILL:when={when}"
-        ended = subprocess.run(
-            [str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", inject, *run],
-            env=shims.environment(),
-            timeout=command.PATIENCE,
-            check=False,
-        )
+        ended = tracing.killed_at(run, calls, when)
         assert scene.has_all_or_nothing()
         if ended.returncode == 0:
             break

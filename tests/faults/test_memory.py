@@ -83,8 +83,8 @@ def bare(folder: Path) -> int:
     return peak("bare", None, folder, piped=False, threads=1)
 
 
-WAYS = [("seal", False), ("seal", True), ("unseal", False), ("unseal", True)]
-IDS = ["seal a file", "seal a pipe", "unseal a file", "unseal a pipe"]
+WAYS = [("seal", False), ("seal", True), ("unseal", False), ("unseal", True), ("reseal", False)]
+IDS = ["seal a file", "seal a pipe", "unseal a file", "unseal a pipe", "reseal a file"]
 
 
 @pytest.mark.parametrize(("way", "piped"), WAYS, ids=IDS)

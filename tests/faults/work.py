@@ -10,6 +10,7 @@ from chatseal import BackupKey, _core
 from corpus import KEY_BYTES, KIB, chat, noise
 
 KEY = BackupKey(KEY_BYTES)
+SECOND, NEW = BackupKey(bytes(range(32))), BackupKey(bytes(range(32, 64)))  # a holder besides KEY, and one who may become it
 FRAME = 64 * KIB
 NOBODY = 65534
 PLAIN = noise(8 * FRAME) + chat(2 * FRAME + 1234)  # sealed, it is more than one run of records
@@ -82,6 +83,28 @@ WAYS: dict[str, Way] = {
         verify,
     )
 }
+
+
+# Ways of changing who may open a file, which is the target; the source is not looked at. They begin with holders.sealed().
+
+
+def add_holder(source: Path, target: Path, threads: int) -> None:
+    chatseal.add_holder(target, KEY, NEW)
+
+
+def remove_holder(source: Path, target: Path, threads: int) -> None:
+    chatseal.remove_holder(target, KEY, SECOND)
+
+
+def rotate_key(source: Path, target: Path, threads: int) -> None:
+    chatseal.rotate_key(target, SECOND, NEW)
+
+
+def reseal(source: Path, target: Path, threads: int) -> None:
+    chatseal.rotate_key(target, [KEY, SECOND], [KEY, NEW], reseal=True, threads=threads)
+
+
+HOLDER_WAYS: dict[str, Way] = {way.__name__: way for way in (add_holder, remove_holder, rotate_key, reseal)}
 
 
 # Other ways: of a user who may not, and of going wrong, for the tests of the stage.

@@ -19,7 +19,7 @@ NAME = "chatseal"
 COMPLETE_VAR = "_CHATSEAL_COMPLETE"
 COMMANDS = {  # name: (module, what it does)
     "setup": ("chatseal.cli.setup", "Choose once how backups are locked: a key or a password."),
-    "key": ("chatseal.cli.key", "Make keys."),
+    "key": ("chatseal.cli.key", "Make, keep, print and repair keys; change who can open a file."),
     "seal": ("chatseal.cli.seal", "Compress and encrypt files, or a stream."),
     "unseal": ("chatseal.cli.unseal", "Decrypt and decompress sealed files, or a stream."),
     "verify": ("chatseal.cli.verify", "Check every byte of sealed files, and write nothing."),

@@ -1,6 +1,6 @@
 """Keys on the command line: the same options for every command, and what they give."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, cast
@@ -48,6 +48,13 @@ class Keys:
         if self.ask_password:
             found.append(Password(sources.from_prompt("Password: ")))
         return found
+
+    @property
+    def names(self) -> list[str]:
+        """How people call the openers, in their order."""
+        asked = [("the key that was typed", self.ask_key), ("the password that was typed", self.ask_password)]
+        keys, passwords = ([name for name, _ in given] for given in (self.keys, self.passwords))
+        return [*keys, *(name for name, is_asked in asked[:1] if is_asked), *passwords, *(name for name, is_asked in asked[1:] if is_asked)]
 
     def openers_if_any(self, out: Output) -> list[Opener]:
         """As openers, but nobody is asked who did not offer."""
@@ -99,10 +106,10 @@ def _chosen() -> Keys | None:
     return Keys(_sources(*given[choice.kind]))
 
 
-def _nothing_named() -> KeySourceError:
-    error = KeySourceError("no key is given, and none is set up")
-    error.remedy = "Name one with --key-file or --key-command, or choose one for all commands with `chatseal setup`."
-    return error
+def _nothing_named() -> click.UsageError:
+    return click.UsageError(
+        "no key is given, and none is set up: name one with --key-file or --key-command, or choose one for all commands with `chatseal setup`"
+    )
 
 
 def _typed(text: str) -> Opener:
@@ -127,7 +134,7 @@ def _sealer(name: str, key: BackupKey | PrivateKey) -> BackupKey:
     return key
 
 
-def _keys(given: dict[str, Any], prefix: str = "") -> Keys:
+def _keys(given: dict[str, Any], prefix: str) -> Keys:
     """Take the options of *prefix* out of *given*."""
 
     def take(name: str) -> Any:
@@ -154,94 +161,67 @@ def _sources(files: Iterable[str], fds: Iterable[int], commands: Iterable[str], 
     ]
 
 
-def _option(prefix: str, name: str, *, dest: str, help: str, **more: Any) -> Callable[[F], F]:
-    new = prefix.replace("_", "-")
-    return click.option(f"--{new}{name}", prefix + dest, help=help, **more)
+OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {  # name: (parameter, what else click needs)
+    "key-file": ("key_files", {"metavar": "K", "type": KeyFileName(), "help": "File with a backup key or a private key."}),
+    "key-fd": ("key_fds", {"metavar": "N", "type": click.IntRange(0), "help": "Descriptor to read a key file from."}),
+    "key-command": ("key_commands", {"metavar": "CMD", "help": 'Command that prints a key, as in "pass show backup".'}),
+    "keyring": ("keyrings", {"metavar": "NAME", "help": "Name of a key in the system's keyring."}),
+    "key-prompt": ("ask_key", {"is_flag": True, "help": "Ask for the 64 digits, without echo."}),
+    "to": ("public_keys", {"metavar": "PUBKEY", "type": KeyFileName(), "help": "File with a public key."}),
+    "password": ("ask_password", {"is_flag": True, "help": "Ask for a password, without echo."}),
+    "password-file": ("password_files", {"metavar": "F", "type": FileName(), "help": "File whose first line is a password."}),
+    "password-fd": ("password_fds", {"metavar": "N", "type": click.IntRange(0), "help": "Descriptor to read a password from."}),
+    "password-command": ("password_commands", {"metavar": "CMD", "help": "Command that prints a password."}),
+}
+SOURCES = tuple(name for name in OPTIONS if name != "to")
+FEW = ("key-file", "keyring", "password", "password-file")  # for a second role in one command: other sources go through a pipe
 
 
-def _options(prefix: str, role: str, file_help: str) -> list[Callable[[F], F]]:
-    """The options that name keys; *prefix* is "" or "new_"."""
-    several = {"multiple": True}
-    return [
-        _option(prefix, "key-file", dest="key_files", metavar="K", type=KeyFileName(), help=file_help, **several),
-        _option(
-            prefix, "key-fd", dest="key_fds", metavar="N", type=click.IntRange(0), help="Descriptor to read a key file from.", **several
-        ),
-        _option(
-            prefix,
-            "key-command",
-            dest="key_commands",
-            metavar="CMD",
-            help='Command that prints a key, as in "pass show backup".',
-            **several,
-        ),
-        _option(prefix, "keyring", dest="keyrings", metavar="NAME", help="Name of a key in the system's keyring.", **several),
-        _option(prefix, "key-prompt", dest="ask_key", is_flag=True, help="Ask for the 64 digits, without echo."),
-        _option(prefix, "password", dest="ask_password", is_flag=True, help=f"Ask for a password{role}, without echo."),
-        _option(
-            prefix,
-            "password-file",
-            dest="password_files",
-            metavar="F",
-            type=FileName(),
-            help="File whose first line is a password.",
-            **several,
-        ),
-        _option(
-            prefix,
-            "password-fd",
-            dest="password_fds",
-            metavar="N",
-            type=click.IntRange(0),
-            help="Descriptor to read a password from.",
-            **several,
-        ),
-        _option(prefix, "password-command", dest="password_commands", metavar="CMD", help="Command that prints a password.", **several),
-    ]
+def _role(argument: str, prefix: str, options: Iterable[str], help: str) -> Callable[[F], F]:
+    """A decorator: the command gets the *options*, --*prefix* before each but --to, as one *argument*, a Keys. *help* is of the first."""
+    dashed, under = prefix, prefix.replace("-", "_")
 
-
-def _public_option(prefix: str = "") -> Callable[[F], F]:
-    return _option(
-        prefix,
-        "to",
-        dest="public_keys",
-        metavar="PUBKEY",
-        multiple=True,
-        type=KeyFileName(),
-        help="File with a public key. Can be given several times.",
-    )
-
-
-def _with(options: Sequence[Callable[[F], F]], prefix: str, argument: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @wraps(function)
-        def wrapped(*args: Any, **given: Any) -> Any:
-            return function(*args, **{argument: _keys(given, prefix)}, **given)
+        def gathered(*args: Any, **given: Any) -> Any:
+            return function(*args, **{argument: _keys(given, under)}, **given)
 
-        for option in reversed(options):
-            wrapped = option(wrapped)
-        return cast("F", wrapped)
+        decorated: Any = gathered
+        for name in reversed(list(options)):
+            parameter, more = OPTIONS[name]
+            if name == "key-file":
+                more = {**more, "help": help}
+            spelled = name if name == "to" else dashed + name
+            decorated = click.option(f"--{spelled}", under + parameter, multiple="is_flag" not in more, **more)(decorated)
+        return cast("F", decorated)
 
     return decorate
 
 
-def names(prefix: str) -> set[str]:
-    """The options' own names, for documents and their tests."""
-
-    @_with(_options(prefix, "", ""), prefix, "keys")
-    def nothing(keys: Keys) -> None: ...
-
-    return {name for option in nothing.__click_params__ for name in option.opts}  # type: ignore[attr-defined]
-
-
 def opening_keys(function: F) -> F:
     """Options that say what to open with; the command gets them as `keys`, a Keys."""
-    help = "File with a backup key or a private key. All of these can be given several times."
-    return _with(_options("", "", help), "", "keys")(function)
+    return _role("keys", "", SOURCES, "File with a backup key or a private key. All of these can be given several times.")(function)
 
 
 def sealing_keys(function: F) -> F:
     """Options that say whom to seal for; the command gets them as `keys`, a Keys."""
     help = "File with a backup key. All of these can be given several times: each key opens the file alone."
-    options = _options("", " that can open it too", help)
-    return _with([options[0], _public_option(), *options[1:]], "", "keys")(function)
+    return _role("keys", "", OPTIONS, help)(function)
+
+
+def new_keys(function: F) -> F:
+    """Options that say who shall be able to open a file; the command gets them as `new`, a Keys."""
+    help = "File with a backup key that shall open the file. All of these can be given several times."
+    return _role("new", "new-", (FEW[0], "to", *FEW[1:]), help)(function)
+
+
+def gone_keys(function: F) -> F:
+    """Options that say who shall open a file no more; the command gets them as `gone`, a Keys."""
+    help = "File with the backup key or private key that shall open the file no more. All of these can be given several times."
+    return _role("gone", "remove-", FEW, help)(function)
+
+
+def check_named(new: Keys) -> None:
+    """Raise UsageError if no new holder is named."""
+    if not new:
+        raise click.UsageError("no new key is named; give --new-key-file, --to or --new-password")

@@ -1,7 +1,7 @@
 """Many: one report for each of many files, and one exit code for all of them."""
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from chatseal.cli.options import DASH
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.words import explain
+from chatseal.sealing.target import is_part
 
 
 class NothingThereError(ChatsealError):
@@ -41,11 +42,16 @@ def check_folder(sources: tuple[str, ...], target: str) -> None:
 
 
 def files_in(sources: Iterable[str]) -> list[Path]:
-    """The files that *sources* name, those below folders among them."""
+    """The files that *sources* name, those below folders among them, but not what a killed run has left there."""
     found: list[Path] = []
     for source in map(Path, sources):
-        found += sorted(path for path in source.rglob("*") if path.is_file() or not path.exists()) if source.is_dir() else [source]
+        found += sorted(filter(_is_work, source.rglob("*"))) if source.is_dir() else [source]
     return found
+
+
+def _is_work(path: Path) -> bool:
+    """Whether a path below a folder is a file, or might be one; what a killed run has left of a target is none."""
+    return (path.is_file() or not path.exists()) and not is_part(path)
 
 
 def report_all(reports: Generator[FileReport], bar: Bar, out: Output, did: str, sources: tuple[str, ...]) -> int:
@@ -68,9 +74,14 @@ def report_all(reports: Generator[FileReport], bar: Bar, out: Output, did: str, 
         failed = f"; {len(codes) - done} failed" if done < len(codes) else ""
         sizes = f": {amounts.amount(plain)} of plaintext, {amounts.amount(sealed)} sealed" if done else ""
         out.result({}, f"{did} {done} of {len(codes)} files{sizes}{failed}")
-    if done == len(codes):
+    return exit_code_of(codes)
+
+
+def exit_code_of(codes: Sequence[int]) -> int:
+    """One exit code for files that ended with *codes*."""
+    if not any(codes):
         return errors.EXIT_OK
-    if done:
+    if errors.EXIT_OK in codes:
         return errors.EXIT_PARTLY
     return codes[0] if len(codes) == 1 else errors.EXIT_FAILED
 

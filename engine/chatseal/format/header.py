@@ -59,7 +59,8 @@ class Slot:
     body: bytes
 
     def line(self) -> str:
-        return " ".join(("slot", self.type, *self.arguments, encode64(self.body)))
+        """As it stands in a header. A slot of an unknown type gives the words it had."""
+        return " ".join(("slot", self.type, *self.arguments, *([encode64(self.body)] if self.body else [])))
 
 
 @dataclass(frozen=True, slots=True)

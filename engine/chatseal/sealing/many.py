@@ -15,7 +15,7 @@ from chatseal.keys.slots import Holder, Opener, holders_of, openers_of
 from chatseal.sealing.budget import FRAME_SIZE, LEVEL, Budget
 from chatseal.sealing.seal import SealOptions, seal_into_file
 from chatseal.sealing.source import PathLike, open_source
-from chatseal.sealing.target import ORDINARY, PRIVATE, FileTarget
+from chatseal.sealing.target import ORDINARY, PRIVATE, FileTarget, is_part
 from chatseal.sealing.unseal import unseal_into_file
 
 SUFFIX = ".seal"
@@ -193,7 +193,9 @@ def unseal_many(
 ) -> Generator[FileReport]:
     """Unseal every file in *sources*, folders with all below them, into *folder* without the ending .seal; otherwise like seal_many."""
     openers, budget = openers_of(key), Budget.of(threads, memory)
-    work = jobs(sources, folder, lambda name: name.removesuffix(SUFFIX) if name != SUFFIX else name)
+    named = list(map(Path, sources))
+    found = jobs(named, folder, lambda name: name.removesuffix(SUFFIX) if name != SUFFIX else name)
+    work = [job for job in found if job.source in named or not is_part(job.source)]  # below a folder: what a killed run left
     count = budget.for_unsealing(None)[0]
 
     def one(job: Job, threads: int, lane: threading.local, progress: Report | None) -> Summary:

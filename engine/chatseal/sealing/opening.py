@@ -8,6 +8,7 @@ from chatseal.format import header as headers
 from chatseal.format.header import Header
 from chatseal.format.labels import SEALED
 from chatseal.format.payload import PREFIX_LEN, PayloadKey, open_prefix
+from chatseal.keys.secret import Secret
 from chatseal.keys.slots import Opener, find_file_key
 from chatseal.sealing.faults import length_error
 from chatseal.sealing.source import Source
@@ -69,11 +70,16 @@ def check_prefix(found: RawHeader, name: str) -> None:
 
 def open_header(found: RawHeader, openers: Sequence[Opener], name: str, payload_length: int | None) -> PayloadKey:
     """Steps 3 to 5. Raises WrongKeyError, HeaderAlteredError, TruncatedError, DamagedError."""
+    return open_keys(found, openers, name, payload_length)[1]
+
+
+def open_keys(found: RawHeader, openers: Sequence[Opener], name: str, payload_length: int | None) -> tuple[Secret, PayloadKey]:
+    """The same, for whoever needs the file key too, to write another header."""
     file_key = find_file_key(found.header, openers, SEALED)
     check_prefix(found, name)
     found.header.authenticate(file_key.view, found.raw, found.prefix)
     try:
-        return open_prefix(file_key.view, found.prefix, SEALED)
+        return file_key, open_prefix(file_key.view, found.prefix, SEALED)
     except DamagedError:
         damaged = DamagedError(f"{name} is damaged between bytes {len(found.raw)} and {found.records_at}")
         raise length_error(name, found.header.size, payload_length) or damaged from None

@@ -2,9 +2,10 @@
 
 import errno
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 PRIVATE = 0o600
 ORDINARY = 0o666
+_PART_DIGITS = 12
+_PART = re.compile(rf"\..*\.[0-9a-f]{{{_PART_DIGITS}}}\.part", re.DOTALL)
 
 
 @runtime_checkable
@@ -52,7 +55,7 @@ class FileTarget:
         self._overwrite = overwrite
         if not overwrite and os.path.lexists(path):
             raise _exists(self.path)
-        self._part = self.path.with_name(f".{self.path.name[:100]}.{secrets.token_hex(6)}.part")
+        self._part = self.path.with_name(f".{self.path.name[:100]}.{secrets.token_hex(_PART_DIGITS // 2)}.part")
         self._is_there = True
         try:
             # Two C functions and no Python between them: Ctrl-C can come after each line, and a file object owns its descriptor.
@@ -65,7 +68,7 @@ class FileTarget:
             raise
         self.descriptor = self._file.fileno()
 
-    def write_at(self, offset: int, data: bytes) -> None:
+    def write_at(self, offset: int, data: "Buffer") -> None:
         """Write all of *data* at *offset*."""
         try:
             self._file.seek(offset)
@@ -73,13 +76,17 @@ class FileTarget:
         except OSError as error:
             raise _named(error, self.path) from None
 
-    def commit(self, mtime_ns: int | None = None) -> None:
-        """Flush to stable storage, then give the file its name. Raises TargetExistsError if somebody was faster."""
+    def commit(self, mtime_ns: int | None = None, *, check: Callable[[], None] | None = None) -> None:
+        """Flush to stable storage, then give the file its name. Raises TargetExistsError if somebody was faster.
+
+        *check* is called in between: what it raises leaves the name as it was."""
         try:
             if mtime_ns is not None and os.utime in os.supports_fd:
                 os.utime(self.descriptor, ns=(mtime_ns, mtime_ns))
             os.fsync(self.descriptor)
             self._close()
+            if check is not None:
+                check()
             if self._overwrite:
                 os.replace(self._part, self.path)
             else:
@@ -112,6 +119,11 @@ class FileTarget:
         # After Ctrl-C between the constructor and the block, or inside discard.
         if hasattr(self, "_is_there"):
             self.discard()
+
+
+def is_part(path: PathLike) -> bool:
+    """Whether the name is one that a FileTarget gives a file before it is complete: a run that was killed leaves it behind."""
+    return _PART.fullmatch(os.path.basename(path)) is not None
 
 
 def _named(error: OSError, path: Path) -> OSError:

@@ -1,0 +1,73 @@
+"""`chatseal key list`: the slots of a sealed file, and which keys open them."""
+
+import os
+
+import click
+
+import chatseal
+from chatseal import SlotReport
+from chatseal.cli.command import Command, pass_output
+from chatseal.cli.key import LIST
+from chatseal.cli.key_options import Keys, opening_keys
+from chatseal.cli.options import FileName
+from chatseal.cli.output import Output
+from chatseal.cli.words import escape
+
+_KINDS = {"key": "backup key", "hpke": "public key", "password": "password"}
+_SHOWN = 60  # characters of arguments
+Row = tuple[str, str, str]
+
+
+@click.command(
+    cls=Command,
+    short_help="Show who can open a sealed file.",
+    synopsis="TARGET [--key-file K]...",
+    examples=[
+        LIST,
+        ("Which slots which keys open", "chatseal key list chat.db.seal --key-file my.key --key-file server.key"),
+        ("For a script", "chatseal key list chat.db.seal --key-file my.key --json | jq .slots"),
+    ],
+)
+@click.argument("target", metavar="TARGET", type=FileName())
+@opening_keys
+@pass_output
+def command(out: Output, target: str, keys: Keys) -> None:
+    """Show the slots of the sealed file TARGET: one for each holder of a key, with its number and the kind of key.
+
+    A slot shows what kind of key opens it, never whose. With keys, each slot says which of them open it, and the header is known to be
+    authentic. Without, what is shown is what anybody could have written there.
+
+    The payload is not read; `chatseal verify` does that.
+    """
+    openers = keys.openers(out) if keys else []
+    out.subject = target
+    found = chatseal.slots(target, openers)
+    names = keys.names
+    record = {
+        "target": target,
+        "authentic": bool(openers),
+        "slots": [
+            {
+                "number": slot.number,
+                "type": slot.type,
+                "arguments": list(slot.arguments),
+                **({"opened_by": [names[place] for place in slot.opened_by]} if openers else {}),
+            }
+            for slot in found
+        ],
+    }
+    rows = [("slot", "opens with", "of the keys given" if openers else ""), *(_row(slot, names) for slot in found)]
+    kind_width = max(len(kind) for _, kind, _ in rows)
+    lines = [f"{number:4}  {kind:{kind_width}}  {opened}".rstrip() for number, kind, opened in rows]
+    opening = {place for slot in found for place in slot.opened_by}
+    lines += [f"{escape(os.path.basename(name))} opens none of them" for place, name in enumerate(names) if place not in opening]
+    lines.append("the header is authentic" if openers else "not checked with a key: anybody could have written this")
+    out.show(record, "\n".join(lines))
+
+
+def _row(slot: SlotReport, names: list[str]) -> Row:
+    kind = _KINDS.get(slot.type, f"unknown type {slot.type}")
+    if slot.arguments:
+        text = escape(" ".join(slot.arguments))
+        kind += f" ({text if len(text) <= _SHOWN else text[:_SHOWN] + '...'})"
+    return str(slot.number), kind, ", ".join(escape(os.path.basename(names[place])) for place in slot.opened_by)
