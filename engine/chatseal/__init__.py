@@ -2,6 +2,7 @@
 
 from chatseal._version import VERSION as __version__
 from chatseal.errors import (
+    AuthorError,
     ChatsealError,
     CodecError,
     DamagedError,
@@ -20,6 +21,7 @@ from chatseal.errors import (
 from chatseal.events import FileReport, Progress, Summary
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
+from chatseal.keys.signing_key import SigningKey, VerifyingKey
 from chatseal.sealing.file import open
 from chatseal.sealing.many import seal_many, unseal_many
 from chatseal.sealing.reader import SealedReader
@@ -28,6 +30,7 @@ from chatseal.sealing.unseal import unseal, unseal_bytes, unseal_chunks, verify
 from chatseal.sealing.writer import SealedWriter
 
 __all__ = [
+    "AuthorError",
     "BackupKey",
     "ChatsealError",
     "CodecError",
@@ -44,11 +47,13 @@ __all__ = [
     "PublicKey",
     "SealedReader",
     "SealedWriter",
+    "SigningKey",
     "SourceChangedError",
     "Summary",
     "TargetExistsError",
     "TrailingBytesError",
     "TruncatedError",
+    "VerifyingKey",
     "WrongKeyError",
     "__version__",
     "open",

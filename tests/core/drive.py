@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -90,6 +90,13 @@ def tail(size: int) -> bytes:
     return metadata_frame(TAIL_MAGIC, {"size": size}).wire
 
 
+def finish(pipe: _core.SealPipeline, padding: Sequence[int] = ()) -> Iterator[bytes]:
+    """The last records."""
+    pipe.finish(tail(pipe.content_taken), padding)
+    while piece := pipe.last_records():
+        yield piece
+
+
 def seal_into(
     pipe: _core.SealPipeline,
     source: Buffer | tuple[int, int, int] | Iterator[bytes],
@@ -100,11 +107,14 @@ def seal_into(
     frame_size: int = 1 << 20,
     head: bytes = HEAD,
     grow_at: tuple[int, int] | None = None,
+    padding: Sequence[int] = (),
+    digest_prefix: bytes | None = None,
 ) -> bytes | Fault:
     """What a target in turn gets, or what is left for the end of a file; or a fault. An iterator is fed in turn."""
     pieces: list[bytes] = []
     in_turn = InTurn(source if isinstance(source, Iterator) else iter(()))
-    pipe.begin(KEY, NONCE, level, frame_size, head, None if isinstance(source, Iterator) else source, target, grow_at=grow_at)
+    begun = None if isinstance(source, Iterator) else source
+    pipe.begin(KEY, NONCE, level, frame_size, head, begun, target, grow_at=grow_at, digest_prefix=digest_prefix)
 
     def feed() -> None:
         with memoryview(pipe.reserve()) as frame:
@@ -117,7 +127,7 @@ def seal_into(
     try:
         if fault := serve(pipe, threads, feed, lambda piece: pieces.append(bytes(piece))):
             return fault
-        return b"".join([*pieces, pipe.finish(tail(pipe.content_taken))])
+        return b"".join([*pieces, *finish(pipe, padding)])
     finally:
         pipe.close()
 
@@ -137,11 +147,13 @@ def unseal_into(
     *,
     threads: int = 1,
     ring: int = 2,
+    digest_prefix: bytes | None = None,
 ) -> tuple[bytes, Fault | None]:
     """What a target in turn gets, and the fault it ended with. An iterator is fed in turn."""
     released: list[bytes] = []
     in_turn = InTurn(records if isinstance(records, Iterator) else iter(()))
-    pipe.begin(KEY, NONCE, ring * _core.RING_STEP, None if isinstance(records, Iterator) else records, target)
+    begun = None if isinstance(records, Iterator) else records
+    pipe.begin(KEY, NONCE, ring * _core.RING_STEP, begun, target, digest_prefix=digest_prefix)
 
     def feed() -> None:
         with memoryview(pipe.reserve()) as run:

@@ -6,6 +6,7 @@ SEALED = "sealed"
 SLOT_KEY = b"chatseal/v1 slot key"
 SLOT_HPKE = b"chatseal/v1 slot hpke"
 HEADER_MAC = b"chatseal/v1 header"
+SIGNATURE = b"chatseal/v1 signature"
 COBBLESTONE = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0"
 
 
@@ -17,3 +18,8 @@ def payload_context(kind: str) -> bytes:
 def hpke_info(kind: str) -> bytes:
     """HPKE info of a public-key slot of a file of *kind*."""
     return SLOT_HPKE + b"\0" + kind.encode()
+
+
+def signature_prefix(kind: str) -> bytes:
+    """What stands before the frames' digests when they are hashed, and before the digest of the stream when it is signed."""
+    return SIGNATURE + b"\0" + kind.encode() + b"\0"
