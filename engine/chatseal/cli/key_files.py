@@ -4,12 +4,13 @@ import os
 import stat
 from collections.abc import Sequence
 
-from chatseal import BackupKey, KeyFormatError, PrivateKey, PublicKey
+from chatseal import BackupKey, KeyFormatError, PrivateKey, PublicKey, SigningKey, VerifyingKey
 from chatseal.cli.output import Output
 from chatseal.keys import key_file
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 PUBLIC, PRIVATE = "chatseal-public-key", "chatseal-private-key"
+SIGNING, VERIFYING = "chatseal-signing-key", "chatseal-verifying-key"
 
 
 class WrongKindError(KeyFormatError):
@@ -34,15 +35,45 @@ def holders(key_files: Sequence[str], public_keys: Sequence[str], out: Output) -
     return found + [_public(path, out) for path in public_keys]
 
 
+def signer(path: str | None, out: Output) -> SigningKey | None:
+    """The signing key in *path*, None if there is no path."""
+    if path is None:
+        return None
+    out.subject = path
+    text = key_file.read(path)
+    if _first_word(text) == VERIFYING:
+        raise WrongKindError(f"{path} holds a verifying key, which only shows who signed; sign with its signing key")
+    key = SigningKey.from_text(text)
+    _warn_if_others_can_read(path, out)
+    return key
+
+
+def author(path: str | None, out: Output) -> VerifyingKey | None:
+    """The verifying key in *path*, None if there is no path."""
+    if path is None:
+        return None
+    out.subject = path
+    text = key_file.read(path)
+    if _first_word(text) == SIGNING:
+        raise WrongKindError(f"{path} holds a signing key, which is its owner's alone; demand its verifying key, --from {path}.pub")
+    return VerifyingKey.from_text(text)
+
+
+def _first_word(text: str) -> str:
+    return "".join(text.split(maxsplit=1)[:1])
+
+
 def _opener(path: str, out: Output) -> BackupKey | PrivateKey:
     out.subject = path
     text = key_file.read(path)
-    first = text.split(maxsplit=1)[:1]
+    first = _first_word(text)
     key: BackupKey | PrivateKey
-    if first == [PRIVATE]:
+    if first == PRIVATE:
         key = PrivateKey.from_file(path)
-    elif first == [PUBLIC]:
+    elif first == PUBLIC:
         raise WrongKindError(f"{path} holds a public key, which only seals, as in --to {path}; its private key opens")
+    elif first in (SIGNING, VERIFYING):
+        raise WrongKindError(f"{path} holds a key for signatures, which neither seals nor opens; --sign and --from take it")
     else:
         key = BackupKey.from_digits(text)  # the text read already: a key may come through a pipe
     _warn_if_others_can_read(path, out)

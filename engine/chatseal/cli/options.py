@@ -105,6 +105,12 @@ def key_file_option(help: str, *, required: bool = True) -> Callable[[F], F]:
     return click.option("--key-file", "key_files", metavar="K", required=required, multiple=True, type=KeyFileName(), help=help)
 
 
+def author_option(function: F) -> F:
+    return click.option(
+        "--from", "author_file", metavar="PUBKEY", type=KeyFileName(), help="File with a verifying key: take only what its owner signed."
+    )(function)
+
+
 def force_option(help: str) -> Callable[[F], F]:
     return click.option("--force", is_flag=True, help=help)
 

@@ -5,7 +5,7 @@ import click
 import chatseal
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_files import holders
+from chatseal.cli.key_files import holders, signer
 from chatseal.cli.many import are_many, check_folder, report_all
 from chatseal.cli.options import (
     DASH,
@@ -36,6 +36,7 @@ from chatseal.sealing.budget import FRAME_SIZE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, 
         ("A stream", "tar c chats | chatseal seal - -o chats.tar.seal --key-file my.key"),
         ("On a machine that cannot open what it seals", "chatseal seal chat.db -o chat.db.seal --to home.key.pub"),
         ("For two holders: either can open it", "chatseal seal chat.db -o chat.db.seal --key-file my.key --to friend.key.pub"),
+        ("So that others can tell that it is yours", "chatseal seal chat.db -o chat.db.seal --key-file my.key --sign me.sign"),
         ("As small as it gets", "chatseal seal chat.db -o chat.db.seal --key-file my.key --level 19 --frame-size 8M"),
     ],
 )
@@ -60,6 +61,8 @@ from chatseal.sealing.budget import FRAME_SIZE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, 
     default=FRAME_SIZE,
     help="Plaintext compressed together, 64K to 16M: larger is smaller, but slower to read a part of. [default: 1M]",
 )
+@click.option("--sign", "signing_file", metavar="FILE", type=KeyFileName(), help="File with a signing key: show who sealed it.")
+@click.option("--pad", "padded", is_flag=True, help="Pad, so that the length says less of the content: 3% longer, up to 12% if small.")
 @threads_option
 @memory_option
 @force_option("Overwrite the target; write to a terminal.")
@@ -72,6 +75,8 @@ def command(
     public_keys: tuple[str, ...],
     level: int,
     frame_size: int,
+    signing_file: str | None,
+    padded: bool,
     threads: int | None,
     memory: int | None,
     force: bool,
@@ -82,6 +87,8 @@ def command(
     A file that fails does not stop the others.
 
     At least one --key-file or --to says who can open it. Keys are read from files only, never from the command line.
+
+    Whoever can open a file can also make one that looks the same. With --sign, those who have your verifying key can demand yours.
     """
     if not key_files and not public_keys:
         raise click.UsageError("nobody could open it: name a key with --key-file, or a public key with --to")
@@ -89,6 +96,7 @@ def command(
     if many:
         check_folder(sources, target)
     key = holders(key_files, public_keys, out)
+    sign = signer(signing_file, out)
     if many:
         bar = Bar(out, "sealing")
         try:
@@ -101,6 +109,8 @@ def command(
                 threads=threads,
                 memory=memory,
                 overwrite=force,
+                sign=sign,
+                padded=padded,
                 progress=bar.report,
             )
         except ValueError as error:  # two files would get one name
@@ -118,6 +128,8 @@ def command(
             threads=threads,
             memory=memory,
             overwrite=force,
+            sign=sign,
+            padded=padded,
             progress=bar.report,
         )
     sizes = f"{amounts.amount(summary.plain_bytes)} to {amounts.amount(summary.sealed_bytes)} ({amounts.times(summary.ratio)})"
