@@ -467,7 +467,7 @@ cdef class SealPipeline(_Ends):
 
     @property
     def stream_length(self):
-        """Bytes of stream before what finish adds."""
+        """Bytes of stream before what finish adds (before the first of the last records)."""
         return self._pipe.records * RECORD_PLAIN + self._pipe.carry_length
 
     @property

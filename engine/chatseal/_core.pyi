@@ -171,7 +171,7 @@ class SealPipeline(_Pipeline):
 
     @property
     def stream_length(self) -> int:
-        """Bytes of stream before what finish adds."""
+        """Bytes of stream before what finish adds (before the first of the last records)."""
 
     @property
     def records(self) -> int:

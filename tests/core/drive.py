@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from cryptography.cobblestone import Cobblestone256Decryptor
 from typing_extensions import Buffer
 
 from chatseal import _core
@@ -84,6 +85,12 @@ def serve(pipe: Pipe, threads: int, feed: Callable[[], None], drain: Callable[[m
                 return None
             elif not wait:
                 pipe.step()
+
+
+def stream_of(payload: bytes) -> bytes:
+    """The stream, opened by the library, which also says that every record and the end are right."""
+    decryptor = Cobblestone256Decryptor(FILE_KEY, PAYLOAD_CONTEXT)
+    return decryptor.update(payload) + decryptor.finalize()
 
 
 def tail(size: int) -> bytes:
