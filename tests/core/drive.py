@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cryptography.cobblestone import Cobblestone256Decryptor
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from typing_extensions import Buffer
 
+import slow_writer
 from chatseal import _core
-from slow_writer import HEAD_MAGIC, PAYLOAD_CONTEXT, TAIL_MAGIC, message_keys, metadata_frame
+from corpus import RECORD
+from slow_writer import HEAD_MAGIC, PAYLOAD_CONTEXT, TAIL_MAGIC, Frame, framed, message_keys, metadata_frame, record_nonce
 
 FILE_KEY, SALT = bytes(range(32)), bytes(range(24))
 KEY, NONCE, COMMITMENT = message_keys(FILE_KEY, PAYLOAD_CONTEXT, SALT)
@@ -85,6 +88,21 @@ def serve(pipe: Pipe, threads: int, feed: Callable[[], None], drain: Callable[[m
                 return None
             elif not wait:
                 pipe.step()
+
+
+def payload_of(stream: bytes) -> bytes:
+    """A payload of any stream, by the library's AES-GCM."""
+    aead = AESGCM(KEY)
+    pieces = (stream[at : at + RECORD] for at in range(0, len(stream) // RECORD * RECORD + 1, RECORD))
+    return PREFIX + b"".join(aead.encrypt(record_nonce(NONCE, number), piece, None) for number, piece in enumerate(pieces))
+
+
+def frames_payload(data: Sequence[Frame]) -> bytes:
+    return payload_of(slow_writer.stream_of(framed(data, {"kind": "stream"})))
+
+
+def records_of(payload: bytes) -> bytes:
+    return payload[len(PREFIX) :]
 
 
 def stream_of(payload: bytes) -> bytes:

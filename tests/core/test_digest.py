@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from chatseal import _core
 from core import drive
-from core.drive import HEAD, KEY, NONCE, PREFIX, Window
-from core.test_unseal_pipeline import frames_payload, payload_of, records_of
+from core.drive import HEAD, KEY, NONCE, PREFIX, Window, frames_payload, payload_of, records_of
 from corpus import KIB, MIB, chat, mixed, noise
 from oracle import table_rows
 from sealing.ways import chunks_of

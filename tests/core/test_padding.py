@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from chatseal import _core
 from core import drive
-from core.drive import PREFIX, Window
-from core.test_unseal_pipeline import payload_of, records_of
+from core.drive import PREFIX, Window, payload_of, records_of
 from corpus import KIB, MIB, RECORD, chat, mixed, noise
 from oracle import payload_size, table_rows
 from sealing.ways import chunks_of
