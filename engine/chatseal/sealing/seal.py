@@ -75,17 +75,18 @@ class Seal:
         pipe = pipe or _core.SealPipeline(self._slot_count)
         head = metadata.head_frame("stream" if name is None else "file", name, mtime_ns)
         options = self._options
-        pipe.begin(
-            self.payload.key,
-            self.payload.nonce,
-            options.level,
-            options.frame_size,
-            head,
-            positioned,
-            target,
-            digest_prefix=authorship.PREFIX if options.sign is not None else None,
-            grow_at=grow_at,
-        )
+        with codec_errors():
+            pipe.begin(
+                self.payload.key,
+                self.payload.nonce,
+                options.level,
+                options.frame_size,
+                head,
+                positioned,
+                target,
+                digest_prefix=authorship.PREFIX if options.sign is not None else None,
+                grow_at=grow_at,
+            )
         return pipe
 
     def finish(self, pipe: _core.SealPipeline) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from chatseal.keys.slots import Opener, openers_of
 from chatseal.sealing import authorship
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.crew import run
-from chatseal.sealing.faults import length_error, unsealing_error
+from chatseal.sealing.faults import codec_errors, length_error, unsealing_error
 from chatseal.sealing.opening import RawHeader, open_header, read_header, taker
 from chatseal.sealing.source import PathLike, Readable, Source, buffer_of, chunk_source, open_source
 from chatseal.sealing.target import PRIVATE, FileTarget, Writable, is_special, open_special, write_all
@@ -93,7 +93,8 @@ class Unseal:
         self.pipe = pipe = pipe or _core.UnsealPipeline(*self._slots)
         records = self._positioned_records()
         prefix = authorship.PREFIX if self._author is not None else None
-        pipe.begin(self._key.key, self._key.nonce, self._ring, records, target, digest_prefix=prefix)
+        with codec_errors():
+            pipe.begin(self._key.key, self._key.nonce, self._ring, records, target, digest_prefix=prefix)
         reporter = Reporter(progress, None)
         pieces = run(
             pipe,
@@ -113,7 +114,9 @@ class Unseal:
         metadata.parse_head(pipe.head)
         signature = metadata.signature_in(metadata.parse_tail(pipe.tail, pipe.content_done))
         if self._author is not None:
-            authorship.check_author(self._name, self._author, signature, pipe.digest())
+            with codec_errors():
+                digest = pipe.digest()
+            authorship.check_author(self._name, self._author, signature, digest)
         self._signer = VerifyingKey(signature.signer) if signature is not None else None
         reporter.finish(pipe.content_done)
 
