@@ -437,14 +437,16 @@ cdef class SealPipeline(_Ends):
 
     def last_records(self):
         """After finish: the next of the last records, the short one at the end; empty after it."""
-        cdef size_t length
+        cdef size_t length = seal_finish_length(&self._pipe)
         cdef status code
-        cdef bytes out = PyBytes_FromStringAndSize(NULL, FINISH_SEALED)
+        if length == 0:
+            return b""
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, length)
         cdef uint8_t *into = <uint8_t *>PyBytes_AS_STRING(out)
         with nogil:
-            code = seal_finish_next(&self._pipe, into, &length)
+            code = seal_finish_next(&self._pipe, into)
         _raise(code)
-        return out[:length]
+        return out
 
     def close(self):
         """Let go of the caller's buffers."""

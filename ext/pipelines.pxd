@@ -95,7 +95,6 @@ cdef extern from "seal.h" nogil:
         uint64_t fixed
         size_t carry_length
         seek_table table
-    size_t FINISH_SEALED
     status seal_init(seal_pipe *, size_t)
     void seal_free(seal_pipe *)
     status seal_begin(seal_pipe *, const record_key *, int, size_t, pipe_end, pipe_end, const uint8_t *, size_t)
@@ -110,7 +109,8 @@ cdef extern from "seal.h" nogil:
     void seal_output(seal_pipe *, uint8_t **, size_t *)
     void seal_release(seal_pipe *)
     void seal_finish(seal_pipe *, const uint8_t *, size_t, size_t)
-    status seal_finish_next(seal_pipe *, uint8_t *, size_t *)
+    size_t seal_finish_length(const seal_pipe *)
+    status seal_finish_next(seal_pipe *, uint8_t *)
 
 cdef extern from "unseal.h" nogil:
     size_t RUN_PLAIN, RUN_SEALED

@@ -395,34 +395,47 @@ void seal_release(seal_pipe *pipe)
 void seal_finish(seal_pipe *pipe, const uint8_t *tail, size_t tail_length, size_t padding)
 {
     ending_begin(&pipe->ending, &pipe->table, tail, tail_length, padding);
+    pipe->last_left = pipe->carry_length + tail_length + table_length(&pipe->table);
+    for (size_t row = pipe->table.count - padding; row < pipe->table.count; row++)
+        pipe->last_left += pipe->table.rows[row].frame_length;
 }
 
-status seal_finish_next(seal_pipe *pipe, uint8_t *out, size_t *length)
+/* How much of the stream the next of the last records take. Less than whole records: the short one is among them, and may be empty. */
+static size_t finish_plain(const seal_pipe *pipe)
 {
-    const size_t room = FINISH_RECORDS * RECORD_PLAIN;
-    seal_worker *own = &pipe->own;
-    status result;
-    *length = 0;
+    const size_t most = FINISH_RECORDS * RECORD_PLAIN;
+    return pipe->last_left < most ? (size_t)pipe->last_left : most;
+}
+
+size_t seal_finish_length(const seal_pipe *pipe)
+{
+    size_t plain = finish_plain(pipe), records = plain / RECORD_PLAIN;
     if (pipe->finished)
-        return STATUS_OK;
+        return 0;
+    return plain + TAG_LEN * (records < FINISH_RECORDS ? records + 1 : records);
+}
+
+status seal_finish_next(seal_pipe *pipe, uint8_t *out)
+{
+    seal_worker *own = &pipe->own;
+    size_t plain = finish_plain(pipe), carry = pipe->carry_length;
+    size_t records = plain / RECORD_PLAIN, whole = records * RECORD_PLAIN;
+    uint64_t first = pipe->records + pipe->last_records;
+    status result;
     if (!own->keyed && (result = records_init(&own->cipher, &pipe->key, RECORDS_SEAL)) != STATUS_OK)
         return result;
     own->keyed = 1;
-    if ((result = buffer_reserve(&own->buffer, &own->capacity, room)) != STATUS_OK)
+    if ((result = buffer_reserve(&own->buffer, &own->capacity, plain + 1)) != STATUS_OK)
         return result;
-    size_t plain = pipe->carry_length;
-    memcpy(own->buffer, pipe->carry, plain);
-    plain += ending_copy(&pipe->ending, &pipe->table, own->buffer + plain, room - plain);
-    size_t records = plain / RECORD_PLAIN, whole = records * RECORD_PLAIN;
-    uint64_t first = pipe->records + pipe->last_records;
-    result = records_seal(&own->cipher, first, own->buffer, whole, out);
-    if (result == STATUS_OK && plain < room) {
-        pipe->finished = 1; /* an empty record too, if the stream ends with a full one */
-        result = records_seal_last(&own->cipher, first + records, own->buffer + whole, plain - whole, out + records * RECORD_SEALED);
-        *length = plain - whole + TAG_LEN;
-    }
+    memcpy(own->buffer, pipe->carry, carry);
+    ending_copy(&pipe->ending, &pipe->table, own->buffer + carry, plain - carry);
     pipe->carry_length = 0;
     pipe->last_records += records;
-    *length += records * RECORD_SEALED;
+    pipe->last_left -= plain;
+    result = records_seal(&own->cipher, first, own->buffer, whole, out);
+    if (result == STATUS_OK && records < FINISH_RECORDS) {
+        pipe->finished = 1;
+        result = records_seal_last(&own->cipher, first + records, own->buffer + whole, plain - whole, out + records * RECORD_SEALED);
+    }
     return result;
 }

@@ -69,11 +69,11 @@ typedef struct {
     digest_state digest; /* of the frames up to `fixed` */
     stream_ending ending;
     uint64_t last_records; /* made by seal_finish_next */
-    int finished;          /* the short one among them too */
+    uint64_t last_left;    /* bytes of stream that it has still to take, those of the carry included */
+    int finished;          /* the short record is made too */
 } seal_pipe;
 
 #define FINISH_RECORDS 16
-#define FINISH_SEALED ((size_t)FINISH_RECORDS * RECORD_SEALED)
 
 /* Everything is zero or NULL on failure. *slot_count* at least 2. */
 status seal_init(seal_pipe *pipe, size_t slot_count);
@@ -110,7 +110,8 @@ void seal_release(seal_pipe *pipe);
 /* After POLL_DONE, when the table has rows for the tail and, behind it, for *padding* padding frames: begins the last records. */
 void seal_finish(seal_pipe *pipe, const uint8_t *tail, size_t tail_length, size_t padding);
 
-/* The next of the last records, at most FINISH_SEALED bytes, at the end with the short one; *length* is 0 after it. */
-status seal_finish_next(seal_pipe *pipe, uint8_t *out, size_t *length);
+/* The next of the last records, at most FINISH_RECORDS of them, at the end with the short one; and how long they are: 0 after the end. */
+size_t seal_finish_length(const seal_pipe *pipe);
+status seal_finish_next(seal_pipe *pipe, uint8_t *out);
 
 #endif

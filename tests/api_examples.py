@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import reveal_type
 
 import chatseal
-from chatseal import BackupKey, PrivateKey, PublicKey
+from chatseal import BackupKey, PrivateKey, PublicKey, SigningKey, VerifyingKey
 
 key = BackupKey.generate()
 pair = PrivateKey.generate()
@@ -29,7 +29,15 @@ reveal_type(chatseal.unseal_chunks(iter([b"x"]), key))  # typing.Iterator[bytes]
 reveal_type(chatseal.seal_many(["a", Path("b")], "folder", key))  # typing.Generator[chatseal.events.FileReport, None, None]
 reveal_type(chatseal.unseal_many([Path("b")], "folder", key))  # typing.Generator[chatseal.events.FileReport, None, None]
 
+signer = SigningKey.generate()
+author = VerifyingKey.from_file("me.sign.pub")
+reveal_type(signer.verifying_key)  # chatseal.keys.signing_key.VerifyingKey
+reveal_type(author)  # chatseal.keys.signing_key.VerifyingKey
+reveal_type(chatseal.seal("plain", "sealed", key, sign=signer, padded=True))  # chatseal.events.Summary
+reveal_type(chatseal.verify("sealed", key, author=author).signer)  # str | None
+
 with chatseal.open("sealed", key=key) as reader:
+    reveal_type(reader.signer)  # chatseal.keys.signing_key.VerifyingKey | None
     reveal_type(reader)  # chatseal.sealing.reader.SealedReader
     reveal_type(reader.read(5))  # bytes
 
@@ -40,3 +48,4 @@ with chatseal.open("sealed", "wb", key=holders) as writer:
 
 chatseal.seal("plain", "sealed", pair)  # type: ignore[arg-type]  # what opens does not seal
 chatseal.unseal("sealed", "plain", pair.public_key)  # type: ignore[arg-type]  # and the other way round
+chatseal.seal("plain", "sealed", key, sign=author)  # type: ignore[arg-type]  # who only verifies does not sign

@@ -19,10 +19,11 @@ EXAMPLES = Path(__file__).with_name("api_examples.py")
 
 PROMISE = {
     "constants": {"__version__"},
-    "keys": {"BackupKey", "PrivateKey", "PublicKey"},
+    "keys": {"BackupKey", "PrivateKey", "PublicKey", "SigningKey", "VerifyingKey"},
     "work": {"open", "seal", "seal_bytes", "seal_chunks", "seal_many", "unseal", "unseal_bytes", "unseal_chunks", "unseal_many", "verify"},
     "results": {"FileReport", "Progress", "SealedReader", "SealedWriter", "Summary"},
     "errors": {
+        "AuthorError",
         "ChatsealError",
         "CodecError",
         "DamagedError",
