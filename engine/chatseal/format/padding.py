@@ -7,10 +7,12 @@ COST = 8 + 8  # of a padding frame without content: its header, and its entry in
 
 
 def padme(length: int) -> int:
-    """*length* rounded up by Padmé: a number of so many bits that no more than the upper few are used. At least 1."""
+    """*length*, at least 1, rounded up by Padmé: of its binary digits only the first few may be other than zero.
+
+    So many as the exponent, the number of digits but one, has digits itself; and the leading one."""
     exponent = length.bit_length() - 1
-    unused = exponent - exponent.bit_length()
-    return length if unused <= 0 else -(-length >> unused) << unused
+    zeros = max(0, exponent - exponent.bit_length())
+    return (length + (1 << zeros) - 1) >> zeros << zeros
 
 
 def padding_of(stream_length: int, *, content_max: int = CONTENT_MAX) -> list[int]:
