@@ -60,7 +60,7 @@ if switch("COVERAGE"):
 if switch("DEBUG"):
     compile_args += ["-O0", "-g"]
 
-SOURCES = ["records.c", "frames.c", "table.c", "walk.c", "window.c", "seal.c", "unseal.c"]
+SOURCES = ["records.c", "frames.c", "digest.c", "table.c", "ending.c", "walk.c", "window.c", "seal.c", "unseal.c"]
 core = Extension(
     "chatseal._core",
     ["ext/core.pyx", *(f"ext/{name}" for name in SOURCES)],

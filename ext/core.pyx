@@ -336,8 +336,11 @@ cdef class SealPipeline(_Ends):
         self._release_ends()
         seal_free(&self._pipe)
 
-    def begin(self, bytes key, bytes nonce, int level, size_t frame_size, bytes first, source, target, *, grow_at=None):
-        """Begin a payload. *first* is the head frame. *grow_at* moves the two frame numbers at which frames must grow, for tests."""
+    def begin(self, bytes key, bytes nonce, int level, size_t frame_size, bytes first, source, target, *, bytes digest_prefix=None,
+              grow_at=None):
+        """Begin a payload. *first* is the head frame. With *digest_prefix* the frames are hashed for `digest`.
+
+        *grow_at* moves the two frame numbers at which frames must grow, for tests."""
         cdef record_key pair
         cdef pipe_end from_, to
         self._release_ends()
@@ -352,6 +355,9 @@ cdef class SealPipeline(_Ends):
             _raise(seal_begin(&self._pipe, &pair, level, frame_size, from_, to, <const uint8_t *>PyBytes_AS_STRING(first), len(first)))
         finally:
             OPENSSL_cleanse(&pair, sizeof(record_key))
+        if digest_prefix is not None:
+            _raise(seal_digest_begin(&self._pipe, <const uint8_t *>PyBytes_AS_STRING(digest_prefix), len(digest_prefix),
+                                     <const uint8_t *>PyBytes_AS_STRING(first), len(first)))
         if grow_at is not None:
             self._pipe.grow_at[0], self._pipe.grow_at[1] = grow_at
 
@@ -409,25 +415,38 @@ cdef class SealPipeline(_Ends):
         why = self._pipe.why
         return why.code, why.os_error, why.where, why.place
 
-    def finish(self, bytes tail):
-        """After DONE: the last records, which hold *tail* (the tail frame) and the seek table."""
-        cdef uint8_t piece[9]
-        cdef uint64_t at = 0
-        cdef size_t n
-        cdef bytes plain, sealed
+    def digest(self):
+        """The digest of the frames (after DONE, once; only with a digest_prefix)."""
+        cdef uint8_t digest[64]
+        _raise(seal_digest_end(&self._pipe, digest))
+        return PyBytes_FromStringAndSize(<const char *>digest, DIGEST_LEN)
+
+    def finish(self, bytes tail, padding=()):
+        """After DONE: begin the last records, of *tail* (the tail frame), a padding frame of each length in *padding*, and the table."""
+        cdef size_t count = 0
+        cdef uint32_t content
+        if <size_t>len(tail) > SKIPPABLE_HEADER_LEN + METADATA_MAX:
+            raise ValueError("the tail frame is too long")
         _raise(table_add(&self._pipe.table, len(tail), 0))
-        cdef uint64_t whole = table_length(&self._pipe.table)
-        plain = PyBytes_FromStringAndSize(NULL, len(tail) + whole)
-        cdef uint8_t *out = <uint8_t *>PyBytes_AS_STRING(plain)
-        memcpy(out, PyBytes_AS_STRING(tail), len(tail))
-        out += len(tail)
-        while at < whole:
-            n = table_piece(&self._pipe.table, at, piece)
-            memcpy(out + at, piece, n)
-            at += n
-        sealed = PyBytes_FromStringAndSize(NULL, seal_finish_length(&self._pipe, len(plain)))
-        _raise(seal_finish(&self._pipe, <const uint8_t *>PyBytes_AS_STRING(plain), len(plain), <uint8_t *>PyBytes_AS_STRING(sealed)))
-        return sealed
+        for content in padding:
+            if content > PADDING_MAX:
+                raise ValueError("a padding frame is too long")
+            _raise(table_add(&self._pipe.table, SKIPPABLE_HEADER_LEN + content, 0))
+            count += 1
+        seal_finish(&self._pipe, <const uint8_t *>PyBytes_AS_STRING(tail), len(tail), count)
+
+    def last_records(self):
+        """After finish: the next of the last records, the short one at the end; empty after it."""
+        cdef size_t length = seal_finish_length(&self._pipe)
+        cdef status code
+        if length == 0:
+            return b""
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, length)
+        cdef uint8_t *into = <uint8_t *>PyBytes_AS_STRING(out)
+        with nogil:
+            code = seal_finish_next(&self._pipe, into)
+        _raise(code)
+        return out
 
     def close(self):
         """Let go of the caller's buffers."""
@@ -445,8 +464,13 @@ cdef class SealPipeline(_Ends):
 
     @property
     def frames(self):
-        """Rows of the seek table so far."""
-        return self._pipe.table.count
+        """Frames with content so far."""
+        return self._pipe.fixed
+
+    @property
+    def stream_length(self):
+        """Bytes of stream before what finish adds (before the first of the last records)."""
+        return self._pipe.records * RECORD_PLAIN + self._pipe.carry_length
 
     @property
     def records(self):
@@ -474,8 +498,10 @@ cdef class UnsealPipeline(_Ends):
         self._release_ends()
         unseal_free(&self._pipe)
 
-    def begin(self, bytes key, bytes nonce, size_t ring, source, target):
-        """Begin a payload; the source begins at record 0. *ring* bytes, in whole RING_STEP: at least two unless the stream fits in one."""
+    def begin(self, bytes key, bytes nonce, size_t ring, source, target, *, bytes digest_prefix=None):
+        """Begin a payload; the source begins at record 0. *ring* bytes, in whole RING_STEP: at least two unless the stream fits in one.
+
+        With *digest_prefix* the frames are hashed for `digest`."""
         cdef record_key pair
         cdef pipe_end from_, to
         self._release_ends()
@@ -488,6 +514,8 @@ cdef class UnsealPipeline(_Ends):
             _raise(unseal_begin(&self._pipe, &pair, ring, from_, to))
         finally:
             OPENSSL_cleanse(&pair, sizeof(record_key))
+        if digest_prefix is not None:
+            _raise(unseal_digest_begin(&self._pipe, <const uint8_t *>PyBytes_AS_STRING(digest_prefix), len(digest_prefix)))
 
     def work(self):
         """A worker's life, without the GIL; returns at the end, at a fault, or after stop."""
@@ -543,6 +571,12 @@ cdef class UnsealPipeline(_Ends):
         why = unseal_fault(&self._pipe)
         return why.code, why.os_error, why.where, why.place
 
+    def digest(self):
+        """The digest of the frames (after DONE, once; only with a digest_prefix)."""
+        cdef uint8_t digest[64]
+        _raise(unseal_digest_end(&self._pipe, digest))
+        return PyBytes_FromStringAndSize(<const char *>digest, DIGEST_LEN)
+
     def close(self):
         """Let go of the caller's buffers."""
         self._release_ends()
@@ -559,8 +593,8 @@ cdef class UnsealPipeline(_Ends):
 
     @property
     def frames(self):
-        """Rows of the seek table so far."""
-        return self._pipe.walk.table.count
+        """Frames with content so far."""
+        return self._pipe.walked
 
     @property
     def content_done(self):

@@ -15,6 +15,7 @@
 #define MAGIC_DATA 0xFD2FB528u
 #define MAGIC_HEAD 0x184D2A5Au
 #define MAGIC_TAIL 0x184D2A5Bu
+#define MAGIC_PADDING 0x184D2A5Cu
 #define MAGIC_TABLE 0x184D2A5Eu
 #define MAGIC_SEEKABLE 0x8F92EAB1u
 
@@ -26,6 +27,8 @@
 #define CONTENT_MAX (16u << 20)
 #define FRAME_MAX ((size_t)ZSTD_COMPRESSBOUND(CONTENT_MAX))
 #define METADATA_MAX 4096
+#define PADDING_MAX (1u << 30)
+#define PADDING_FRAMES_MAX 1024
 
 typedef struct {
     size_t header_length;  /* bytes before the first block */
@@ -42,6 +45,12 @@ typedef enum { PARSED, MORE_BYTES, MALFORMED } parse_result;
 static inline uint32_t little32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline void put32(uint8_t *out, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(value >> (8 * i));
 }
 
 /* Reads a data frame's header at *bytes*, of which *length* are there. MALFORMED also for what section 4 forbids. */

@@ -1,4 +1,4 @@
-# Declarations only: our own C (status.h, records.h, frames.h, window.h, seal.h, unseal.h).
+# Declarations only: our own C (status.h, digest.h, records.h, frames.h, table.h, window.h, seal.h, unseal.h).
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "zstd.h" nogil:
@@ -42,7 +42,12 @@ cdef extern from "records.h" nogil:
     status records_seal_last(record_cipher *, uint64_t, const uint8_t *, size_t, uint8_t *)
     status record_open(record_cipher *, uint64_t, const uint8_t *, size_t, uint8_t *)
 
+cdef extern from "digest.h" nogil:
+    size_t DIGEST_LEN
+
 cdef extern from "frames.h" nogil:
+    size_t SKIPPABLE_HEADER_LEN, METADATA_MAX
+    uint32_t PADDING_MAX
     ZSTD_CCtx *frame_compressor(int)
     status frame_compress(ZSTD_CCtx *, const uint8_t *, size_t, uint8_t *, size_t, size_t *)
     status frame_decompress(ZSTD_DCtx *, const uint8_t *, size_t, uint8_t *, size_t)
@@ -54,10 +59,7 @@ cdef extern from "table.h" nogil:
     ctypedef struct seek_table:
         table_row *rows
         size_t count
-    size_t TABLE_FOOTER_LEN
     status table_add(seek_table *, size_t, size_t)
-    uint64_t table_length(const seek_table *)
-    size_t table_piece(const seek_table *, uint64_t, uint8_t *)
 
 cdef extern from "walk.h" nogil:
     ctypedef struct metadata:
@@ -90,10 +92,14 @@ cdef extern from "seal.h" nogil:
         uint64_t content_taken
         uint64_t content_done
         uint64_t records
+        uint64_t fixed
+        size_t carry_length
         seek_table table
     status seal_init(seal_pipe *, size_t)
     void seal_free(seal_pipe *)
     status seal_begin(seal_pipe *, const record_key *, int, size_t, pipe_end, pipe_end, const uint8_t *, size_t)
+    status seal_digest_begin(seal_pipe *, const uint8_t *, size_t, const uint8_t *, size_t)
+    status seal_digest_end(seal_pipe *, uint8_t *)
     void seal_work(seal_pipe *)
     int seal_step(seal_pipe *)
     int seal_poll(seal_pipe *, unsigned)
@@ -102,8 +108,9 @@ cdef extern from "seal.h" nogil:
     void seal_end(seal_pipe *)
     void seal_output(seal_pipe *, uint8_t **, size_t *)
     void seal_release(seal_pipe *)
-    size_t seal_finish_length(const seal_pipe *, size_t)
-    status seal_finish(seal_pipe *, const uint8_t *, size_t, uint8_t *)
+    void seal_finish(seal_pipe *, const uint8_t *, size_t, size_t)
+    size_t seal_finish_length(const seal_pipe *)
+    status seal_finish_next(seal_pipe *, uint8_t *)
 
 cdef extern from "unseal.h" nogil:
     size_t RUN_PLAIN, RUN_SEALED
@@ -111,10 +118,12 @@ cdef extern from "unseal.h" nogil:
         window w
         stream_walk walk
         uint64_t content_done
-        uint64_t content_walked
+        uint64_t walked
     status unseal_init(unseal_pipe *, size_t, size_t)
     void unseal_free(unseal_pipe *)
     status unseal_begin(unseal_pipe *, const record_key *, size_t, pipe_end, pipe_end)
+    status unseal_digest_begin(unseal_pipe *, const uint8_t *, size_t)
+    status unseal_digest_end(unseal_pipe *, uint8_t *)
     void unseal_work(unseal_pipe *)
     int unseal_step(unseal_pipe *)
     int unseal_poll(unseal_pipe *, unsigned)

@@ -11,6 +11,7 @@ static void worker_free(seal_worker *worker)
 {
     ZSTD_freeCCtx(worker->compressor);
     records_free(&worker->cipher);
+    digest_free(&worker->hash);
     free(worker->buffer);
 }
 
@@ -38,6 +39,7 @@ void seal_free(seal_pipe *pipe)
     }
     free(pipe->slots);
     table_free(&pipe->table);
+    digest_free(&pipe->digest);
     worker_free(&pipe->own);
     window_free(&pipe->w);
     OPENSSL_cleanse(pipe, sizeof *pipe);
@@ -66,7 +68,29 @@ status seal_begin(seal_pipe *pipe, const record_key *key, int level, size_t fram
     memcpy(pipe->carry, first, first_length);
     pipe->carry_length = first_length;
     pipe->table.count = 0;
+    pipe->digesting = 0;
+    pipe->finished = 0;
+    pipe->last_records = 0;
     return table_add(&pipe->table, first_length, 0);
+}
+
+status seal_digest_begin(seal_pipe *pipe, const uint8_t *prefix, size_t prefix_length, const uint8_t *first, size_t first_length)
+{
+    uint8_t head[DIGEST_LEN];
+    status result = digest_of(&pipe->own.hash, first, first_length, head);
+    if (result != STATUS_OK || (result = digest_begin(&pipe->digest)) != STATUS_OK
+        || (result = digest_add(&pipe->digest, prefix, prefix_length)) != STATUS_OK)
+        return result;
+    pipe->digesting = 1;
+    return digest_add(&pipe->digest, head, DIGEST_LEN);
+}
+
+status seal_digest_end(seal_pipe *pipe, uint8_t digest[DIGEST_LEN])
+{
+    if (!pipe->digesting)
+        return STATUS_LIBRARY;
+    pipe->digesting = 0;
+    return digest_end(&pipe->digest, digest);
 }
 
 static size_t frame_size_of(const seal_pipe *pipe, uint64_t frame)
@@ -114,6 +138,8 @@ static void fix_in_order(seal_pipe *pipe)
         /* the last row is the tail's */
         status result = pipe->table.count < MAX_FRAMES - 1 ? table_add(&pipe->table, slot->frame_length, slot->content_length)
                                                            : STATUS_TOO_MANY_FRAMES;
+        if (result == STATUS_OK && pipe->digesting)
+            result = digest_add(&pipe->digest, slot->digest, DIGEST_LEN);
         if (result != STATUS_OK) {
             fault why = {.place = slot->offset};
             seal_fail(pipe, pipe->fixed, result, &why);
@@ -214,7 +240,10 @@ static status pack(seal_pipe *pipe, seal_worker *worker, seal_slot *slot, fault 
             return result;
         content = worker->buffer;
     }
-    return frame_compress(worker->compressor, content, slot->content_length, slot->packed + RECORD_PLAIN, bound, &slot->frame_length);
+    result = frame_compress(worker->compressor, content, slot->content_length, slot->packed + RECORD_PLAIN, bound, &slot->frame_length);
+    if (result == STATUS_OK && pipe->digesting)
+        result = digest_of(&worker->hash, slot->packed + RECORD_PLAIN, slot->frame_length, slot->digest);
+    return result;
 }
 
 static status encrypt(seal_pipe *pipe, seal_worker *worker, seal_slot *slot, fault *why)
@@ -363,28 +392,50 @@ void seal_release(seal_pipe *pipe)
     lock_give(&pipe->w.lock);
 }
 
-size_t seal_finish_length(const seal_pipe *pipe, size_t length)
+void seal_finish(seal_pipe *pipe, const uint8_t *tail, size_t tail_length, size_t padding)
 {
-    size_t plain = pipe->carry_length + length;
-    return plain + (plain / RECORD_PLAIN + 1) * TAG_LEN;
+    ending_begin(&pipe->ending, &pipe->table, tail, tail_length, padding);
+    pipe->last_left = pipe->carry_length + tail_length + table_length(&pipe->table);
+    for (size_t row = pipe->table.count - padding; row < pipe->table.count; row++)
+        pipe->last_left += pipe->table.rows[row].frame_length;
 }
 
-status seal_finish(seal_pipe *pipe, const uint8_t *tail, size_t length, uint8_t *out)
+/* How much of the stream the next of the last records take. Less than whole records: the short one is among them, and may be empty. */
+static size_t finish_plain(const seal_pipe *pipe)
 {
-    record_cipher cipher = {0};
-    size_t plain = pipe->carry_length + length;
-    size_t whole = plain / RECORD_PLAIN * RECORD_PLAIN;
-    uint8_t *all = malloc(plain + 1);
-    status result = all == NULL ? STATUS_NO_MEMORY : records_init(&cipher, &pipe->key, RECORDS_SEAL);
-    if (result == STATUS_OK) {
-        memcpy(all, pipe->carry, pipe->carry_length);
-        memcpy(all + pipe->carry_length, tail, length);
-        result = records_seal(&cipher, pipe->records, all, whole, out);
-        if (result == STATUS_OK)
-            result = records_seal_last(&cipher, pipe->records + whole / RECORD_PLAIN, all + whole, plain - whole,
-                                       out + whole / RECORD_PLAIN * RECORD_SEALED);
+    const size_t most = FINISH_RECORDS * RECORD_PLAIN;
+    return pipe->last_left < most ? (size_t)pipe->last_left : most;
+}
+
+size_t seal_finish_length(const seal_pipe *pipe)
+{
+    size_t plain = finish_plain(pipe), records = plain / RECORD_PLAIN;
+    if (pipe->finished)
+        return 0;
+    return plain + TAG_LEN * (records < FINISH_RECORDS ? records + 1 : records);
+}
+
+status seal_finish_next(seal_pipe *pipe, uint8_t *out)
+{
+    seal_worker *own = &pipe->own;
+    size_t plain = finish_plain(pipe), carry = pipe->carry_length;
+    size_t records = plain / RECORD_PLAIN, whole = records * RECORD_PLAIN;
+    uint64_t first = pipe->records + pipe->last_records;
+    status result;
+    if (!own->keyed && (result = records_init(&own->cipher, &pipe->key, RECORDS_SEAL)) != STATUS_OK)
+        return result;
+    own->keyed = 1;
+    if ((result = buffer_reserve(&own->buffer, &own->capacity, plain + 1)) != STATUS_OK)
+        return result;
+    memcpy(own->buffer, pipe->carry, carry);
+    ending_copy(&pipe->ending, &pipe->table, own->buffer + carry, plain - carry);
+    pipe->carry_length = 0;
+    pipe->last_records += records;
+    pipe->last_left -= plain;
+    result = records_seal(&own->cipher, first, own->buffer, whole, out);
+    if (result == STATUS_OK && records < FINISH_RECORDS) {
+        pipe->finished = 1;
+        result = records_seal_last(&own->cipher, first + records, own->buffer + whole, plain - whole, out + records * RECORD_SEALED);
     }
-    free(all);
-    records_free(&cipher);
     return result;
 }

@@ -1,6 +1,7 @@
 #include "table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "frames.h"
 
@@ -31,12 +32,6 @@ uint64_t table_length(const seek_table *table)
     return TABLE_HEADER_LEN + (uint64_t)table->count * TABLE_ROW_LEN + TABLE_FOOTER_LEN;
 }
 
-static void put32(uint8_t *out, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        out[i] = (uint8_t)(value >> (8 * i));
-}
-
 size_t table_piece(const seek_table *table, uint64_t at, uint8_t piece[TABLE_FOOTER_LEN])
 {
     uint64_t rows_end = TABLE_HEADER_LEN + (uint64_t)table->count * TABLE_ROW_LEN;
@@ -55,4 +50,23 @@ size_t table_piece(const seek_table *table, uint64_t at, uint8_t piece[TABLE_FOO
     piece[4] = 0; /* descriptor: no checksums in the rows */
     put32(piece + 5, MAGIC_SEEKABLE);
     return TABLE_FOOTER_LEN;
+}
+
+size_t table_copy(const seek_table *table, uint64_t at, uint8_t *out, size_t length)
+{
+    uint64_t whole = table_length(table);
+    size_t done = 0;
+    while (done < length && at < whole) {
+        uint8_t piece[TABLE_FOOTER_LEN];
+        uint64_t rows_end = whole - TABLE_FOOTER_LEN;
+        /* how far into its header, row or footer this is */
+        size_t skip = at < TABLE_HEADER_LEN ? (size_t)at : at < rows_end ? (size_t)(at - TABLE_HEADER_LEN) % TABLE_ROW_LEN : (size_t)(at - rows_end);
+        size_t n = table_piece(table, at - skip, piece) - skip;
+        if (n > length - done)
+            n = length - done;
+        memcpy(out + done, piece + skip, n);
+        done += n;
+        at += n;
+    }
+    return done;
 }

@@ -12,7 +12,7 @@
 #define TABLE_ROW_LEN 8
 #define TABLE_FOOTER_LEN 9
 
-/* One frame before the table. Head and tail frames have content_length 0. */
+/* One frame before the table. Only data frames have a content_length. */
 typedef struct {
     uint32_t frame_length, content_length;
 } table_row;
@@ -32,5 +32,8 @@ uint64_t table_length(const seek_table *table);
 
 /* Writes the header, row or footer that begins at byte *at* of the frame; returns its length, at most TABLE_FOOTER_LEN. */
 size_t table_piece(const seek_table *table, uint64_t at, uint8_t piece[TABLE_FOOTER_LEN]);
+
+/* Writes up to *length* bytes of the frame from byte *at* on, anywhere in a piece; returns how many there were. */
+size_t table_copy(const seek_table *table, uint64_t at, uint8_t *out, size_t length);
 
 #endif

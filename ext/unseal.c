@@ -8,6 +8,7 @@ static void worker_free(unseal_worker *worker)
 {
     ZSTD_freeDCtx(worker->decompressor);
     records_free(&worker->cipher);
+    digest_free(&worker->hash);
     free(worker->sealed);
     free(worker->frame);
     free(worker->content);
@@ -45,6 +46,7 @@ void unseal_free(unseal_pipe *pipe)
     free(pipe->frames);
     free(pipe->ring.bytes);
     table_free(&pipe->walk.table);
+    digest_free(&pipe->digest);
     worker_free(&pipe->own);
     window_free(&pipe->w);
     OPENSSL_cleanse(pipe, sizeof *pipe);
@@ -74,7 +76,15 @@ status unseal_begin(unseal_pipe *pipe, const record_key *key, size_t ring_capaci
     pipe->content_walked = pipe->content_done = 0;
     pipe->w.stopped = 0;
     pipe->w.order_ns = 0;
+    pipe->digesting = pipe->head_digested = 0;
     return STATUS_OK;
+}
+
+status unseal_digest_begin(unseal_pipe *pipe, const uint8_t *prefix, size_t length)
+{
+    status result = digest_begin(&pipe->digest);
+    pipe->digesting = result == STATUS_OK;
+    return result == STATUS_OK ? digest_add(&pipe->digest, prefix, length) : result;
 }
 
 static run_slot *run_of(const unseal_pipe *pipe, uint64_t run)
@@ -146,10 +156,37 @@ static void walk_in_order(unseal_pipe *pipe)
     pipe->w.order_ns += clock_ns() - began;
 }
 
+/* The head frame as it was: its content is kept, and nothing else can have stood before that. */
+static status digest_head(unseal_pipe *pipe)
+{
+    const metadata *head = &pipe->walk.head;
+    uint8_t frame[SKIPPABLE_HEADER_LEN + METADATA_MAX], digest[DIGEST_LEN];
+    put32(frame, MAGIC_HEAD);
+    put32(frame + 4, (uint32_t)head->length);
+    memcpy(frame + SKIPPABLE_HEADER_LEN, head->bytes, head->length);
+    pipe->head_digested = 1;
+    status result = digest_of(&pipe->own.hash, frame, SKIPPABLE_HEADER_LEN + head->length, digest);
+    return result == STATUS_OK ? digest_add(&pipe->digest, digest, DIGEST_LEN) : result;
+}
+
+static status digest_in_order(unseal_pipe *pipe, const frame_slot *slot)
+{
+    status result = pipe->head_digested ? STATUS_OK : digest_head(pipe);
+    return result == STATUS_OK ? digest_add(&pipe->digest, slot->digest, DIGEST_LEN) : result;
+}
+
 static void drain_in_order(unseal_pipe *pipe)
 {
-    while (pipe->decoded < pipe->decoding && frame_of(pipe, pipe->decoded)->state >= FRAME_DECODED)
+    while (pipe->decoded < pipe->decoding && frame_of(pipe, pipe->decoded)->state >= FRAME_DECODED) {
+        frame_slot *slot = frame_of(pipe, pipe->decoded);
+        status result = pipe->digesting ? digest_in_order(pipe, slot) : STATUS_OK;
+        if (result != STATUS_OK) {
+            fault why = {.place = slot->offset};
+            frame_fail(pipe, pipe->decoded, result, &why);
+            break;
+        }
         pipe->decoded++;
+    }
     while (pipe->drained < pipe->decoded && frame_of(pipe, pipe->drained)->state == FRAME_DONE) {
         frame_slot *slot = frame_of(pipe, pipe->drained++);
         slot->state = FRAME_EMPTY;
@@ -308,7 +345,10 @@ static status decode(unseal_pipe *pipe, unseal_worker *worker, frame_slot *slot,
             return result;
         content = worker->content;
     }
-    return frame_decompress(worker->decompressor, frame, place->frame_length, content, place->content_length);
+    result = frame_decompress(worker->decompressor, frame, place->frame_length, content, place->content_length);
+    if (result == STATUS_OK && pipe->digesting)
+        result = digest_of(&worker->hash, frame, place->frame_length, slot->digest);
+    return result;
 }
 
 /* --- pieces of work: called and left with the lock held ------------------------------------------------------------ */
@@ -462,6 +502,15 @@ void unseal_release(unseal_pipe *pipe)
     walk_in_order(pipe);
     signal_all(&pipe->w.work);
     lock_give(&pipe->w.lock);
+}
+
+status unseal_digest_end(unseal_pipe *pipe, uint8_t digest[DIGEST_LEN])
+{
+    if (!pipe->digesting)
+        return STATUS_LIBRARY;
+    pipe->digesting = 0;
+    status result = pipe->head_digested ? STATUS_OK : digest_head(pipe);
+    return result == STATUS_OK ? digest_end(&pipe->digest, digest) : result;
 }
 
 fault unseal_fault(unseal_pipe *pipe)

@@ -9,10 +9,12 @@
  *
  * The ring holds a stretch of the stream, contiguous but for one wrap; runs land in it at their own offset, in any order, and
  * frames are decompressed straight from it. Nothing is walked that has not been authenticated. When the table arrives, it must equal what was walked.
+ * On demand the worker that decompressed a frame also hashes it, and the digests are taken in order (digest.h).
  * The same path serves files, memory and pipes. Owned and called by one thread, except unseal_work, which any number of workers run. */
 #ifndef CHATSEAL_UNSEAL_H
 #define CHATSEAL_UNSEAL_H
 
+#include "digest.h"
 #include "records.h"
 #include "walk.h"
 #include "window.h"
@@ -40,6 +42,7 @@ typedef struct {
     uint64_t offset; /* of the content in the plaintext */
     uint8_t *content;
     size_t capacity;
+    uint8_t digest[DIGEST_LEN]; /* of the frame, on demand */
 } frame_slot;
 
 /* One worker's state, used by one thread. */
@@ -47,6 +50,7 @@ typedef struct {
     ZSTD_DCtx *decompressor;
     record_cipher cipher;
     int keyed;
+    digest_state hash;
     uint8_t *sealed; /* records on their way from a file: this and the next two stay in the core's cache */
     size_t sealed_capacity;
     uint8_t *frame; /* a frame that wraps around the ring, joined */
@@ -76,6 +80,9 @@ typedef struct {
     uint64_t walked, decoding, decoded, drained, frame_limit;
     fault run_why, frame_why;
     uint64_t content_walked, content_done;
+    int digesting;
+    digest_state digest; /* of the prefix, and once the head is in it of the frames up to `decoded` */
+    int head_digested;
 } unseal_pipe;
 
 /* Everything is zero or NULL on failure. */
@@ -84,6 +91,12 @@ void unseal_free(unseal_pipe *pipe);
 
 /* Begins a payload, whose records start at source.offset (or in source.memory) and take source.length bytes, unless the source is in turn. Buffers are kept. */
 status unseal_begin(unseal_pipe *pipe, const record_key *key, size_t ring_capacity, pipe_end source, pipe_end target);
+
+/* Before the first work: hash the frames under *prefix*. */
+status unseal_digest_begin(unseal_pipe *pipe, const uint8_t *prefix, size_t length);
+
+/* After POLL_DONE, once: the digest of the frames. */
+status unseal_digest_end(unseal_pipe *pipe, uint8_t digest[DIGEST_LEN]);
 
 /* A worker's life: runs ready pieces until the end, a fault or a stop. */
 void unseal_work(unseal_pipe *pipe);

@@ -95,7 +95,55 @@ static walk_result metadata_arrives(stream_walk *walk, const stream_ring *ring)
     walk->metadata_left -= got;
     if (walk->metadata_left > 0)
         return WALK_STARVED;
-    walk->phase = walk->tail_is_next ? WALK_TABLE : WALK_DATA;
+    walk->phase = walk->tail_is_next ? WALK_AFTER_TAIL : WALK_DATA;
+    return WALK_MOVED;
+}
+
+/* Padding, or else the table: whether it is one, table_arrives will see. */
+static walk_result tail_is_over(stream_walk *walk, const stream_ring *ring, status *why)
+{
+    uint8_t bytes[SKIPPABLE_HEADER_LEN];
+    size_t length = ring_copy(ring, walk->at, bytes, sizeof bytes);
+    if (length < 4)
+        return WALK_STARVED;
+    if (little32(bytes) != MAGIC_PADDING) {
+        walk->phase = WALK_TABLE;
+        return WALK_MOVED;
+    }
+    if (length < SKIPPABLE_HEADER_LEN)
+        return WALK_STARVED;
+    walk->padding_left = little32(bytes + 4);
+    if (walk->padding_left > PADDING_MAX || ++walk->padding_frames > PADDING_FRAMES_MAX)
+        return failed(why, STATUS_DAMAGED);
+    status result = table_add(&walk->table, SKIPPABLE_HEADER_LEN + walk->padding_left, 0);
+    if (result != STATUS_OK)
+        return failed(why, result);
+    walk->at += SKIPPABLE_HEADER_LEN;
+    walk->phase = WALK_PADDING;
+    return WALK_MOVED;
+}
+
+static int all_zero(const uint8_t *bytes, size_t length)
+{
+    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+static walk_result padding_arrives(stream_walk *walk, const stream_ring *ring, status *why)
+{
+    while (walk->padding_left > 0) {
+        size_t from = walk->at % ring->capacity;
+        uint64_t there = ring->available - walk->at;
+        size_t length = ring->capacity - from < walk->padding_left ? ring->capacity - from : walk->padding_left;
+        if (there < length)
+            length = (size_t)there;
+        if (length == 0)
+            return WALK_STARVED;
+        if (!all_zero(ring->bytes + from, length))
+            return failed(why, STATUS_DAMAGED);
+        walk->at += length;
+        walk->padding_left -= length;
+    }
+    walk->phase = WALK_AFTER_TAIL;
     return WALK_MOVED;
 }
 
@@ -150,6 +198,8 @@ walk_result walk_on(stream_walk *walk, const stream_ring *ring, frame_place *pla
     case WALK_DATA: return frame_begins(walk, ring, why);
     case WALK_BLOCKS: return blocks_arrive(walk, ring, place, why);
     case WALK_METADATA: return metadata_arrives(walk, ring);
+    case WALK_AFTER_TAIL: return tail_is_over(walk, ring, why);
+    case WALK_PADDING: return padding_arrives(walk, ring, why);
     case WALK_TABLE: return table_arrives(walk, ring, why);
     case WALK_END: break;
     }

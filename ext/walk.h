@@ -1,17 +1,18 @@
 /* walk.h: the walk along an authenticated stream: where does each frame end, and may it stand where it stands?
  *
- *   HEAD --> DATA --> BLOCKS --+--> TAIL metadata --> TABLE --> END          (docs/format.md, section 4)
- *             ^----------------+
+ *   HEAD --> DATA --> BLOCKS --+--> TAIL metadata --> AFTER_TAIL --> TABLE --> END          (docs/format.md, section 4)
+ *             ^----------------+                       ^   |
+ *                                                      +-- PADDING
  *
- * It looks at frame and block headers only, some 30 bytes of each MiB, keeps the rows of the seek table as it goes, and holds the table that
- * arrives against them. The stream lies in a ring: byte `at` of it is ring[at % capacity] for walk->at <= at < available. */
+ * It looks at frame and block headers only, some 30 bytes of each MiB, and at all of the padding, which it keeps nothing of. It keeps
+ * the rows of the seek table as it goes, and holds the table that arrives against them. The stream lies in a ring: byte `at` of it is ring[at % capacity] for walk->at <= at < available. */
 #ifndef CHATSEAL_WALK_H
 #define CHATSEAL_WALK_H
 
 #include "frames.h"
 #include "table.h"
 
-typedef enum { WALK_HEAD, WALK_DATA, WALK_BLOCKS, WALK_METADATA, WALK_TABLE, WALK_END } walk_phase;
+typedef enum { WALK_HEAD, WALK_DATA, WALK_BLOCKS, WALK_METADATA, WALK_AFTER_TAIL, WALK_PADDING, WALK_TABLE, WALK_END } walk_phase;
 
 /* A data frame that is wholly there. */
 typedef struct {
@@ -32,11 +33,12 @@ typedef struct {
 
 typedef struct {
     walk_phase phase;
-    uint64_t at;   /* everything before it has been dealt with: begin of a frame, or of what is left of head, tail or table */
+    uint64_t at;   /* everything before it has been dealt with: begin of a frame, or of what is left of head, tail, padding or table */
     uint64_t next; /* WALK_BLOCKS: the next block header; once last_block, the end of the frame */
     int last_block;
     size_t content_length;
     size_t metadata_left;
+    size_t padding_left, padding_frames;
     uint64_t table_at;
     int tail_is_next; /* WALK_METADATA: which of the two it is */
     metadata head, tail;

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import reveal_type
 
 import chatseal
-from chatseal import BackupKey, PrivateKey, PublicKey
+from chatseal import BackupKey, PrivateKey, PublicKey, SigningKey, VerifyingKey
 
 key = BackupKey.generate()
 pair = PrivateKey.generate()
@@ -34,8 +34,15 @@ reveal_type(chatseal.slots(b"x", [key, pair])[0].opened_by)  # tuple[int, ...]
 reveal_type(chatseal.add_holder("sealed", pair, [key, pair.public_key]))  # chatseal.events.HolderChange
 reveal_type(chatseal.remove_holder(Path("sealed"), key, [1, pair]))  # chatseal.events.HolderChange
 reveal_type(chatseal.rotate_key("sealed", [key, pair], pair.public_key, reseal=True, threads=1).changed)  # bool
+signer = SigningKey.generate()
+author = VerifyingKey.from_file("me.sign.pub")
+reveal_type(signer.verifying_key)  # chatseal.keys.signing_key.VerifyingKey
+reveal_type(author)  # chatseal.keys.signing_key.VerifyingKey
+reveal_type(chatseal.seal("plain", "sealed", key, sign=signer, padded=True))  # chatseal.events.Summary
+reveal_type(chatseal.verify("sealed", key, author=author).signer)  # str | None
 
 with chatseal.open("sealed", key=key) as reader:
+    reveal_type(reader.signer)  # chatseal.keys.signing_key.VerifyingKey | None
     reveal_type(reader)  # chatseal.sealing.reader.SealedReader
     reveal_type(reader.read(5))  # bytes
 
@@ -50,3 +57,4 @@ chatseal.recovery_sheet(pair, "sheet.pdf")  # type: ignore[arg-type]  # a privat
 chatseal.seal("plain", "sealed", pair)  # type: ignore[arg-type]  # what opens does not seal
 chatseal.unseal("sealed", "plain", pair.public_key)  # type: ignore[arg-type]  # and the other way round
 chatseal.add_holder("sealed", key, pair)  # type: ignore[arg-type]  # a holder is who can be sealed for
+chatseal.seal("plain", "sealed", key, sign=author)  # type: ignore[arg-type]  # who only verifies does not sign

@@ -5,6 +5,7 @@ None of it touches the code under test until its own answer is there: the header
 `chatseal.rescue`, which shares no code with the rest."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -17,15 +18,16 @@ from pathlib import Path
 import pyzstd
 from cryptography.cobblestone import Cobblestone256Decryptor
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import chatseal
-from chatseal import BackupKey, Password, PrivateKey
+from chatseal import BackupKey, Password, PrivateKey, VerifyingKey
 from chatseal.rescue import RescueError, rescue
 from corpus import RECORD
-from slow_writer import HEAD_MAGIC, HPKE_INFO, PAYLOAD_CONTEXT, TABLE_MAGIC, TAIL_MAGIC, argon2id, private_key
+from slow_writer import HEAD_MAGIC, HPKE_INFO, PADDING_MAGIC, PAYLOAD_CONTEXT, TABLE_MAGIC, TAIL_MAGIC, argon2id, padme, private_key
 
 ZSTD = shutil.which("zstd")
 SLOT_LABEL = b"chatseal/v1 slot key"
@@ -54,7 +56,37 @@ class Parts:
 
     @property
     def tail(self) -> dict[str, str | int]:
-        return self._metadata(len(self.rows) - 1)
+        return self._metadata(self.tail_row)
+
+    @property
+    def tail_row(self) -> int:
+        """The first row without content after that of the head."""
+        return next(number for number, (_, content) in enumerate(self.rows) if number and not content)
+
+    @property
+    def data(self) -> list[int]:
+        """The content sizes of the data frames."""
+        return [content for _, content in self.rows[1 : self.tail_row]]
+
+    @property
+    def padding_length(self) -> int:
+        """Bytes of padding frames."""
+        return sum(length for length, _ in self.rows[self.tail_row + 1 :])
+
+    @property
+    def digest(self) -> bytes:
+        """What a signature stands for."""
+        digest, at = hashlib.sha512(b"chatseal/v1 signature\0sealed\0"), 0
+        for length, _ in self.rows[: self.tail_row]:
+            digest.update(hashlib.sha512(self.stream[at : at + length]).digest())
+            at += length
+        return digest.digest()
+
+    def is_signed_by(self, key: VerifyingKey) -> bool:
+        """Whether the tail names *key* and holds its signature; raises InvalidSignature if that is wrong."""
+        signer, signature = (base64.b64decode(str(self.tail[name]) + "==") for name in ("signer", "signature"))
+        Ed25519PublicKey.from_public_bytes(signer).verify(signature, b"chatseal/v1 signature\0sealed\0" + self.digest)
+        return signer == bytes(key)
 
     def _metadata(self, row: int) -> dict[str, str | int]:
         at = sum(length for length, _ in self.rows[:row])
@@ -93,11 +125,11 @@ def rescue_key(key: BackupKey | PrivateKey | Password) -> "bytes | str | MLKEM76
     return bytes(key.secret) if isinstance(key, BackupKey) else private_key(bytes(key._secret.view))
 
 
-def rescued(sealed: bytes, key: BackupKey | PrivateKey | Password) -> tuple[str, bytes]:
+def rescued(sealed: bytes, key: BackupKey | PrivateKey | Password, author: VerifyingKey | None = None) -> tuple[str, bytes]:
     """How rescue ends, "ok" or the words of a failure class, and what it let go of before."""
     released = bytearray()
     try:
-        for piece in rescue(io.BytesIO(sealed), rescue_key(key)):
+        for piece in rescue(io.BytesIO(sealed), rescue_key(key), None if author is None else bytes(author)):
             released += piece
     except RescueError as error:
         return str(error.failure), bytes(released)
@@ -158,12 +190,15 @@ def table_rows(stream: bytes) -> list[tuple[int, int]]:
     table = stream[-(8 * count + 17) :]
     assert struct.unpack("<II", table[:8]) == (TABLE_MAGIC, 8 * count + 9)
     rows = [(length, content) for length, content in struct.iter_unpack("<II", table[8:-9])]
-    at = 0
-    for number, (length, content) in enumerate(rows):
-        magic = {0: HEAD_MAGIC, count - 1: TAIL_MAGIC}.get(number, DATA_MAGIC)
-        assert int.from_bytes(stream[at : at + 4], "little") == magic
+    at, order = 0, ""
+    for length, content in rows:
+        magic = int.from_bytes(stream[at : at + 4], "little")
+        order += {HEAD_MAGIC: "h", DATA_MAGIC: "d", TAIL_MAGIC: "t", PADDING_MAGIC: "p"}[magic]
         assert (content == 0) == (magic != DATA_MAGIC)
+        if magic == PADDING_MAGIC:
+            assert stream[at + 4 : at + length] == (length - 8).to_bytes(4, "little") + bytes(length - 8)
         at += length
+    assert re.fullmatch("hd*tp*", order)
     assert at + len(table) == len(stream)
     return rows
 
@@ -174,19 +209,34 @@ def zstd_command(stream: bytes) -> bytes:
     return subprocess.run([ZSTD, "-d", "-c", "--quiet"], input=stream, stdout=subprocess.PIPE, check=True).stdout
 
 
-def check_everything(sealed: bytes | Path, key: BackupKey | PrivateKey | Password, plain: bytes, *, command: bool = True) -> Parts:
-    """All of it, for a file that holds *plain*. Without *command* the zstd command is left out, which takes a process."""
+def check_everything(
+    sealed: bytes | Path,
+    key: BackupKey | PrivateKey | Password,
+    plain: bytes,
+    *,
+    command: bool = True,
+    author: VerifyingKey | None = None,
+    padded: bool = False,
+) -> Parts:
+    """All of it, for a file that holds *plain*, signed by *author* or nobody, *padded* or not.
+
+    Without *command* the zstd command is left out, which takes a process."""
     if isinstance(sealed, Path):
         sealed = sealed.read_bytes()
     parts = take_apart(sealed, key)
     assert sum(content for _, content in parts.rows) == len(plain)
     assert parts.tail["size"] == len(plain)
     assert parts.head["kind"] in ("file", "stream")
+    assert (len(parts.rows) > parts.tail_row + 1) == padded
+    assert not padded or len(parts.stream) == padme(len(parts.stream))
+    assert "signer" not in parts.tail if author is None else parts.is_signed_by(author)
     _check_recovery(parts, plain, command=command)
-    assert rescued(sealed, key) == ("ok", plain)
-    assert chatseal.unseal_bytes(sealed, key) == plain
+    assert rescued(sealed, key, author) == ("ok", plain)
+    assert chatseal.unseal_bytes(sealed, key, author=author) == plain
     with chatseal.open(io.BytesIO(sealed), key=key) as reader:
         assert reader.size == len(plain)
+        assert reader.signer == author
+        assert reader.padding == parts.padding_length
         for begin, end in places(parts, len(plain)):
             reader.seek(begin)
             assert reader.read(end - begin) == plain[begin:end]
@@ -205,6 +255,6 @@ def _check_recovery(parts: Parts, plain: bytes, *, command: bool) -> None:
 
 def places(parts: Parts, length: int) -> list[tuple[int, int]]:
     """Stretches of plaintext worth a seek: the ends, the middle, and over the first and the last border of frames."""
-    borders = [sum(content for _, content in parts.rows[:i]) for i in (2, len(parts.rows) - 2)]
+    borders = [sum(content for _, content in parts.rows[:i]) for i in (2, parts.tail_row - 1)]
     stretches = {(max(0, at - 5), min(length, at + 5)) for at in (0, length // 2, length, *borders)}
     return sorted(stretches)

@@ -11,11 +11,13 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyzstd
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,7 +32,8 @@ VERSION_LINE = b"chatseal/v1 sealed\n"
 PAYLOAD_CONTEXT = b"chatseal/v1\0sealed"
 HPKE_INFO = b"chatseal/v1 slot hpke\0sealed"
 
-HEAD_MAGIC, TAIL_MAGIC, TABLE_MAGIC = 0x184D2A5A, 0x184D2A5B, 0x184D2A5E
+HEAD_MAGIC, TAIL_MAGIC, PADDING_MAGIC, TABLE_MAGIC = 0x184D2A5A, 0x184D2A5B, 0x184D2A5C, 0x184D2A5E
+SIGNATURE_PREFIX = b"chatseal/v1 signature\0sealed\0"
 FILE_HEAD: Mapping[str, str | int] = {"kind": "file", "name": "chat.db", "mtime": 1_790_000_000_000_000_000}
 
 
@@ -205,10 +208,47 @@ def table_entries(frames: Iterable[Frame]) -> list[tuple[int, int]]:
     return [(len(frame.wire), len(frame.plain)) for frame in frames]
 
 
-def framed(data: Sequence[Frame], head: Mapping[str, str | int] = FILE_HEAD) -> list[Frame]:
-    """Head, *data*, tail."""
-    size = sum(len(frame.plain) for frame in data)
-    return [metadata_frame(HEAD_MAGIC, head), *data, metadata_frame(TAIL_MAGIC, {"size": size})]
+def framed(data: Sequence[Frame], head: Mapping[str, str | int] = FILE_HEAD, seed: bytes | None = None) -> list[Frame]:
+    """Head, *data*, tail; signed by the key with this *seed*."""
+    first = metadata_frame(HEAD_MAGIC, head)
+    tail: dict[str, str | int] = {"size": sum(len(frame.plain) for frame in data)}
+    if seed is not None:
+        tail |= signed([first, *data], seed)
+    return [first, *data, metadata_frame(TAIL_MAGIC, tail)]
+
+
+def frames_digest(frames: Sequence[Frame]) -> bytes:
+    """What a signature stands for: *frames* are the head and the data frames."""
+    return hashlib.sha512(SIGNATURE_PREFIX + b"".join(hashlib.sha512(frame.wire).digest() for frame in frames)).digest()
+
+
+def verifying_key(seed: bytes) -> bytes:
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+def signed(frames: Sequence[Frame], seed: bytes) -> dict[str, str]:
+    """The members of the tail after *frames* that show their author."""
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(SIGNATURE_PREFIX + frames_digest(frames))
+    return {"signer": base64_text(verifying_key(seed)).decode(), "signature": base64_text(signature).decode()}
+
+
+def padme(length: int) -> int:
+    """Algorithm 1 of "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs" (PETS 2019)."""
+    e = math.floor(math.log2(length))
+    s = math.floor(math.log2(e)) + 1
+    mask = (1 << max(0, e - s)) - 1
+    return (length + mask) & ~mask
+
+
+def padding(size: int) -> Frame:
+    """A padding frame with *size* zeros in it."""
+    return skippable(PADDING_MAGIC, bytes(size))
+
+
+def with_padding(frames: Sequence[Frame]) -> list[Frame]:
+    """*frames* and the padding frame that brings the whole stream, the table included, to its padded length; below some GiB."""
+    least = len(stream_of([*frames, padding(0)]))
+    return [*frames, padding(padme(least) - least)]
 
 
 def stream_of(frames: Sequence[Frame], table: bytes | None = None) -> bytes:
@@ -228,11 +268,16 @@ def write_sealed(
     level: int = 3,
     size_line: bool = True,
     head: Mapping[str, str | int] = FILE_HEAD,
+    seed: bytes | None = None,
+    pad: bool = False,
 ) -> bytes:
-    """*plain* as a sealed file. *frame_size* may be smaller than a real writer would take. One public key makes it random."""
+    """*plain* as a sealed file, signed with *seed* if there is one, and padded if *pad* is set.
+
+    *frame_size* may be smaller than a real writer would take. One public key makes it random."""
     file_key = draw(32)
     pieces = [plain[at : at + frame_size] for at in range(0, len(plain), frame_size)]
-    stream = stream_of(framed([data_frame(piece, level) for piece in pieces], head))
+    frames = framed([data_frame(piece, level) for piece in pieces], head, seed)
+    stream = stream_of(with_padding(frames) if pad else frames)
     payload = cobblestone(file_key, PAYLOAD_CONTEXT, stream, draw(24))
     slots = [key_slot(key, file_key, draw(24)) for key in backup_keys]
     slots += [hpke_slot(key, file_key) for key in public_keys]

@@ -2,6 +2,7 @@
 
 from chatseal._version import VERSION as __version__
 from chatseal.errors import (
+    AuthorError,
     ChatsealError,
     CodecError,
     DamagedError,
@@ -27,6 +28,7 @@ from chatseal.keys.key_pair import PrivateKey, PublicKey
 from chatseal.keys.password import Password
 from chatseal.keys.repair import Repair
 from chatseal.keys.sheet.recovery_sheet import recovery_sheet
+from chatseal.keys.signing_key import SigningKey, VerifyingKey
 from chatseal.sealing.file import open
 from chatseal.sealing.holders import add_holder, remove_holder, rotate_key, slots
 from chatseal.sealing.many import seal_many, unseal_many
@@ -38,6 +40,7 @@ from chatseal.sealing.writer import SealedWriter
 
 __all__ = [
     "Argon2Cost",
+    "AuthorError",
     "BackupKey",
     "ChatsealError",
     "CodecError",
@@ -60,12 +63,14 @@ __all__ = [
     "Repair",
     "SealedReader",
     "SealedWriter",
+    "SigningKey",
     "SlotReport",
     "SourceChangedError",
     "Summary",
     "TargetExistsError",
     "TrailingBytesError",
     "TruncatedError",
+    "VerifyingKey",
     "WrongKeyError",
     "__version__",
     "add_holder",

@@ -1,5 +1,6 @@
 """The native core (ext/core.pyx): two pipelines and four kernels. Every call that does work releases the GIL."""
 
+from collections.abc import Iterable
 from typing import Final, Literal, final
 
 from typing_extensions import Buffer
@@ -99,6 +100,9 @@ class _Pipeline:
     def release(self) -> None:
         """The last output has been written."""
 
+    def digest(self) -> bytes:
+        """The digest of the frames (after DONE, once; only with a digest_prefix)."""
+
     def stop(self) -> None:
         """Make workers return within one frame."""
 
@@ -116,7 +120,7 @@ class _Pipeline:
 
     @property
     def frames(self) -> int:
-        """Rows of the seek table so far."""
+        """Frames with content so far."""
 
     @property
     def order_ns(self) -> int:
@@ -140,9 +144,12 @@ class SealPipeline(_Pipeline):
         source: Buffer | tuple[int, int, int] | None,
         target: tuple[int, int] | None,
         *,
+        digest_prefix: bytes | None = None,
         grow_at: tuple[int, int] | None = None,
     ) -> None:
-        """Begin a payload. *first* is the head frame. *grow_at* moves the two frame numbers at which frames must grow, for tests.
+        """Begin a payload. *first* is the head frame. With *digest_prefix* the frames are hashed for `digest`.
+
+        *grow_at* moves the two frame numbers at which frames must grow, for tests.
 
         A source is a buffer, (descriptor, offset, length), or None: in turn. A target is (descriptor, offset) or None: in turn."""
 
@@ -152,12 +159,19 @@ class SealPipeline(_Pipeline):
     def end(self) -> None:
         """There is no more plaintext."""
 
-    def finish(self, tail: bytes) -> bytes:
-        """After DONE: the last records, which hold *tail* (the tail frame) and the seek table."""
+    def finish(self, tail: bytes, padding: Iterable[int] = ()) -> None:
+        """After DONE: begin the last records, of *tail* (the tail frame), a padding frame of each length in *padding*, and the table."""
+
+    def last_records(self) -> bytes:
+        """After finish: the next of the last records, the short one at the end; empty after it."""
 
     @property
     def content_taken(self) -> int:
         """Bytes of plaintext that have come in."""
+
+    @property
+    def stream_length(self) -> int:
+        """Bytes of stream before what finish adds (before the first of the last records)."""
 
     @property
     def records(self) -> int:
@@ -175,8 +189,12 @@ class UnsealPipeline(_Pipeline):
         ring: int,
         source: Buffer | tuple[int, int, int] | None,
         target: Buffer | tuple[int, int] | Literal[False] | None,
+        *,
+        digest_prefix: bytes | None = None,
     ) -> None:
         """Begin a payload; the source begins at record 0. *ring* bytes, in whole RING_STEP: at least two unless the stream fits in one.
+
+        With *digest_prefix* the frames are hashed for `digest`.
 
         A target is a writable buffer, (descriptor, offset), False: nowhere, or None: in turn."""
 

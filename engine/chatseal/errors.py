@@ -12,6 +12,7 @@
     |   +-- HeaderAlteredError  the key opens a slot, but the header is not the one that was written with it
     |   +-- DamagedError        a record, a frame or the table
     |   +-- TrailingBytesError  bytes follow the end
+    |   +-- AuthorError         it is whole, but not signed by the author who was demanded
     |   +-- TruncatedError 14   the end is missing
     +-- SourceChangedError      the source grew, shrank or was written to while it was read
     +-- TargetExistsError       nothing is overwritten unasked; also a FileExistsError
@@ -109,6 +110,12 @@ class TrailingBytesError(IntegrityError):
     """The file is longer than what was sealed."""
 
     remedy = "Remove the bytes after the end, or get another copy of the file."
+
+
+class AuthorError(IntegrityError):
+    """The file is whole, but nothing shows that the author who was demanded sealed it."""
+
+    remedy = "Get the file from its author, or ask for the verifying key that it was signed for. It opens without the demand."
 
 
 class TruncatedError(IntegrityError):

@@ -37,7 +37,8 @@ class Reporter:
 class Summary:
     """What one finished seal, unseal or verify did. Sizes in bytes, time in seconds of wall clock; frames are those with content.
 
-    `serial_seconds` is the part of the pipeline's time that only one thread at a time could use."""
+    `serial_seconds` is the part of the pipeline's time that only one thread at a time could use. `signer` is the verifying key, as its
+    file holds it, of who signed the file, or is said to have: it was checked only if the author was demanded."""
 
     plain_bytes: int
     sealed_bytes: int
@@ -45,6 +46,7 @@ class Summary:
     seconds: float
     threads: int
     serial_seconds: float
+    signer: str | None = None
 
     @property
     def ratio(self) -> float:

@@ -1,6 +1,6 @@
 """Open a sealed file with nothing but this one file, `cryptography` and `pyzstd`.
 
-    python rescue.py FILE --key-file K [-o OUT]          (- is standard input or output; or --password-file P)
+    python rescue.py FILE --key-file K [-o OUT] [--from PUBKEY]     (- is standard input or output; or --password-file P)
 
 Written from docs/format.md alone and in its order; the section numbers below are that document's. It shares no code with
 the rest of chatseal, so it is also the oracle that the fast reader is tested against. It reads forward only, holds one
@@ -8,7 +8,8 @@ frame and the seek table, and makes every check of section 5 before it lets go o
 
     header     version, size, slots, pad, end         a slot and the key give the file key, which proves the header
     payload    salt, commitment, record, record ...   the file key gives a record key, which opens record by record
-    stream     head, data frame ..., tail, table      each zstd frame is checked whole, decompressed, released
+    stream     head, data frame ..., tail, table      each zstd frame is checked whole, decompressed, released;
+                                                      between tail and table there may be padding
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ CONTENT_MAX = WINDOW_MAX = 16 << 20
 COMPRESSED_MAX = 16_842_752  # ZSTD_COMPRESSBOUND(CONTENT_MAX)
 BLOCK_MAX = 128 << 10  # of zstd, RFC 8878 section 3.1.1.2.4
 METADATA_MAX, FRAMES_MAX = 4096, 1 << 22
+PADDING_MAX, PADDING_FRAMES_MAX = 1 << 30, 1024
 
 
 class Failure(enum.StrEnum):
@@ -59,6 +61,7 @@ class Failure(enum.StrEnum):
     DAMAGED = "damaged"
     TRUNCATED = "truncated"
     TRAILING_BYTES = "trailing bytes"
+    WRONG_AUTHOR = "wrong author"
 
 
 class RescueError(Exception):
@@ -224,12 +227,16 @@ class Payload:
             return RescueError(Failure.TRUNCATED, f"{self.size - self.count} bytes are missing at the end")
         if self.count > self.size:
             return RescueError(Failure.TRAILING_BYTES, "the file is longer than its size line says")
-        return failure and RescueError(Failure.DAMAGED, failure.place)  # no byte is missing, so whatever fails is damage
+        if failure is None or failure.failure == Failure.WRONG_AUTHOR:
+            return failure
+        return RescueError(Failure.DAMAGED, failure.place)  # no byte is missing, so whatever fails is damage
 
 
 # --- Section 4: stream ------------------------------------------------------------------------------------------------
 
-HEAD, DATA, TAIL, TABLE = (struct.pack("<I", magic) for magic in (0x184D2A5A, 0xFD2FB528, 0x184D2A5B, 0x184D2A5E))
+HEAD, DATA, TAIL = (struct.pack("<I", magic) for magic in (0x184D2A5A, 0xFD2FB528, 0x184D2A5B))
+PADDING, TABLE = (struct.pack("<I", magic) for magic in (0x184D2A5C, 0x184D2A5E))
+SIGNATURE = b"chatseal/v1 signature\0sealed\0"
 SEEKABLE = 0x8F92EAB1
 RLE_BLOCK, RESERVED_BLOCK = 1, 3
 
@@ -255,19 +262,22 @@ class Stream:
         return data
 
 
-def read_frames(stream: Stream) -> Iterator[bytes]:
-    """Section 5, steps 7 and 8: the plaintext of each data frame once it is checked, then the checks of the end."""
+def read_frames(stream: Stream, author: bytes | None) -> Iterator[bytes]:
+    """Section 5, steps 7 to 9: the plaintext of each data frame once it is checked, then the checks of the end."""
     entries, plain_size = bytearray(), 0  # of the only seek table that can be right
+    digest = hashlib.sha512(SIGNATURE)
     stream.check(stream.take(4) == HEAD)
-    head, size = read_metadata(stream)
+    head, frame = read_metadata(stream, HEAD)
     stream.check(head.get("kind") in ("file", "stream"))
     stream.check(isinstance(head.get("name", ""), str) and isinstance(head.get("mtime", 0), int))
-    entries += struct.pack("<II", size, 0)
+    digest.update(hashlib.sha512(frame).digest())
+    entries += struct.pack("<II", len(frame), 0)
 
     stream.place = "data frame 0"
     while (magic := stream.take(4)) == DATA:
-        plain, size = read_data_frame(stream)
-        entries += struct.pack("<II", size, len(plain))
+        plain, frame = read_data_frame(stream)
+        digest.update(hashlib.sha512(frame).digest())
+        entries += struct.pack("<II", len(frame), len(plain))
         plain_size += len(plain)
         stream.check(len(entries) // 8 < FRAMES_MAX)  # the tail needs an entry too
         yield plain
@@ -275,28 +285,70 @@ def read_frames(stream: Stream) -> Iterator[bytes]:
 
     stream.check(magic == TAIL)
     stream.place = "tail"
-    tail, size = read_metadata(stream)
+    tail, frame = read_metadata(stream, TAIL)
     stream.check(tail.get("size") == plain_size)
-    entries += struct.pack("<II", size, 0)
+    signer, signature = read_signature(stream, tail)
+    entries += struct.pack("<II", len(frame), 0)
+
+    stream.place = "padding"
+    for number in itertools.count():
+        if (magic := stream.take(4)) != PADDING:
+            break
+        size = left = int.from_bytes(stream.take(4), "little")
+        stream.check(size <= PADDING_MAX and number < PADDING_FRAMES_MAX and len(entries) // 8 < FRAMES_MAX)
+        while left > 0:
+            zeros = stream.take(min(left, RECORD))
+            stream.check(not any(zeros))
+            left -= len(zeros)
+        entries += struct.pack("<II", 8 + size, 0)
 
     stream.place = "seek table"
     footer = struct.pack("<IBI", len(entries) // 8, 0, SEEKABLE)
     table = TABLE + struct.pack("<I", len(entries) + len(footer)) + entries + footer
-    stream.check(stream.take(len(table)) == table)
+    stream.check(magic + stream.take(len(table) - 4) == table)
     stream.check(not stream.ready and not any(stream.records))  # which opens the last record, if that one is empty
+    if author is not None:
+        check_author(author, signer, signature, digest.digest())
 
 
-def read_metadata(stream: Stream) -> tuple[dict[str, str | int], int]:
-    """The members of a head or tail, whose magic has been taken, and the size of the frame."""
+def read_signature(stream: Stream, tail: dict[str, str | int]) -> tuple[bytes, bytes]:
+    """Signer and signature as the tail has them, both empty if it has none."""
+    if "signer" not in tail and "signature" not in tail:
+        return b"", b""
+    try:
+        signer, signature = (unbase64(str(tail.get(name)).encode()) for name in ("signer", "signature"))
+    except ValueError:
+        raise RescueError(Failure.DAMAGED, stream.place) from None
+    stream.check((len(signer), len(signature)) == (32, 64))
+    return signer, signature
+
+
+def check_author(author: bytes, signer: bytes, signature: bytes, digest: bytes) -> None:
+    """Section 5, step 9: who opens the file demands that *author* has signed it."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if signer != author:
+        raise RescueError(Failure.WRONG_AUTHOR, "signed by another" if signer else "not signed")
+    try:
+        Ed25519PublicKey.from_public_bytes(author).verify(signature, SIGNATURE + digest)
+    except (InvalidSignature, ValueError):
+        raise RescueError(Failure.WRONG_AUTHOR, "the signature is wrong") from None
+
+
+def read_metadata(stream: Stream, magic: bytes) -> tuple[dict[str, str | int], bytes]:
+    """The members of a head or tail, whose *magic* has been taken, and the whole frame."""
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         stream.check(len(dict(pairs)) == len(pairs))
         return dict(pairs)
 
-    size = int.from_bytes(stream.take(4), "little")
+    length = stream.take(4)
+    size = int.from_bytes(length, "little")
     stream.check(size <= METADATA_MAX)
+    content = stream.take(size)
     try:
-        members = json.loads(stream.take(size).decode("utf-8"), object_pairs_hook=once)
+        members = json.loads(content.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError):
         raise RescueError(Failure.DAMAGED, stream.place) from None
     stream.check(isinstance(members, dict))
@@ -305,11 +357,11 @@ def read_metadata(stream: Stream) -> tuple[dict[str, str | int], int]:
             stream.check(not re.search("[\ud800-\udfff]", value))  # half a character
         else:
             stream.check(type(value) is int and abs(value) < 1 << 63)
-    return members, 8 + size
+    return members, magic + length + content
 
 
-def read_data_frame(stream: Stream) -> tuple[bytes, int]:
-    """The plaintext of a data frame, whose magic has been taken, and its compressed size (RFC 8878, section 3.1.1)."""
+def read_data_frame(stream: Stream) -> tuple[bytes, bytes]:
+    """The plaintext of a data frame, whose magic has been taken, and the whole frame (RFC 8878, section 3.1.1)."""
     frame = bytearray(DATA + stream.take(1))
     descriptor, window = frame[4], 0
     stream.check(descriptor & 0b1111 == 0b0100)  # reserved bit, content checksum, no dictionary id; bit 4 is unused
@@ -339,7 +391,7 @@ def read_data_frame(stream: Stream) -> tuple[bytes, int]:
     except pyzstd.ZstdError:
         raise RescueError(Failure.DAMAGED, stream.place) from None
     stream.check(len(plain) == content_size and decoder.eof and not decoder.unused_data)
-    return plain, len(frame)
+    return plain, bytes(frame)
 
 
 # --- Section 5: reading -----------------------------------------------------------------------------------------------
@@ -348,8 +400,10 @@ def read_data_frame(stream: Stream) -> tuple[bytes, int]:
 EXIT_CODES = {Failure.WRONG_KEY: 12, Failure.TRUNCATED: 14}  # 13 for the other classes
 
 
-def rescue(source: BinaryIO, key: bytes | str | MLKEM768X25519PrivateKey) -> Iterator[bytes]:
-    """The plaintext, frame by frame. A *key* of type str is a password. If a RescueError ends it, what came is a true prefix."""
+def rescue(source: BinaryIO, key: bytes | str | MLKEM768X25519PrivateKey, author: bytes | None = None) -> Iterator[bytes]:
+    """The plaintext, frame by frame. If a RescueError ends it, what came before is a true prefix of the plaintext.
+
+    A *key* of type str is a password. *author*, the 32 bytes of a verifying key, demands that signature; without it none is checked."""
     if isinstance(key, bytes) and len(key) != 32:
         raise ValueError("a backup key has 32 bytes")
     header = read_header(source)  # steps 1 and 2
@@ -365,7 +419,7 @@ def rescue(source: BinaryIO, key: bytes | str | MLKEM768X25519PrivateKey) -> Ite
     failure = None
     try:
         records = open_message(file_key, b"chatseal/v1\0sealed", start, payload.read)  # steps 5 and 6
-        yield from read_frames(Stream(records))  # steps 7 and 8
+        yield from read_frames(Stream(records), author)  # steps 7 to 9
     except RescueError as error:
         failure = error
     if verdict := payload.verdict(failure):
@@ -408,6 +462,17 @@ def read_password_file(path: str) -> str:
         raise OSError(f"{path!r} does not begin with a line of UTF-8") from None
 
 
+def read_author(path: str) -> bytes:
+    """The bytes of a verifying key, from its `.pub` file."""
+    with open(path, "rb") as file:
+        lines = file.read(1 << 16).splitlines()
+    with contextlib.suppress(ValueError):
+        (line,) = (line for line in lines if line.startswith(b"chatseal-verifying-key "))
+        if len(author := unbase64(line.partition(b" ")[2])) == 32:
+            return author
+    raise OSError(f"{path!r} does not hold one line chatseal-verifying-key")
+
+
 def write_beside(target: str, pieces: Iterator[bytes]) -> None:
     """Write *pieces* to a new file, which gets the name *target* once all of it was right and is on stable storage."""
     if os.path.lexists(target):
@@ -436,17 +501,19 @@ def main(arguments: list[str] | None = None) -> int:
     keys = parser.add_mutually_exclusive_group(required=True)
     keys.add_argument("--key-file", metavar="K", help="a file with the backup key or the private key")
     keys.add_argument("--password-file", metavar="P", help="a file whose first line is the password")
+    parser.add_argument("--from", metavar="PUBKEY", dest="author", help="a file with the verifying key that must have signed it")
     parser.add_argument("-o", metavar="OUT", default="-", help="a new file for the plaintext (default: standard output)")
     options = parser.parse_args(arguments)
     standard = options.file == "-"
     try:
         key = read_key_file(options.key_file) if options.key_file is not None else read_password_file(options.password_file)
+        author = read_author(options.author) if options.author else None
         with open(0 if standard else options.file, "rb", closefd=not standard) as source:
             if options.o != "-":
-                write_beside(options.o, rescue(source, key))
+                write_beside(options.o, rescue(source, key, author))
             else:
                 with open(1, "wb", closefd=False) as out:
-                    out.writelines(rescue(source, key))
+                    out.writelines(rescue(source, key, author))
         return 0
     except RescueError as error:
         message, code = f"{options.file!r}: {error}", EXIT_CODES.get(error.failure, 13)

@@ -2,15 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from cryptography.cobblestone import Cobblestone256Decryptor
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from typing_extensions import Buffer
 
+import slow_writer
 from chatseal import _core
-from slow_writer import HEAD_MAGIC, PAYLOAD_CONTEXT, TAIL_MAGIC, message_keys, metadata_frame
+from corpus import RECORD
+from slow_writer import HEAD_MAGIC, PAYLOAD_CONTEXT, TAIL_MAGIC, Frame, framed, message_keys, metadata_frame, record_nonce
 
 FILE_KEY, SALT = bytes(range(32)), bytes(range(24))
 KEY, NONCE, COMMITMENT = message_keys(FILE_KEY, PAYLOAD_CONTEXT, SALT)
@@ -86,8 +90,36 @@ def serve(pipe: Pipe, threads: int, feed: Callable[[], None], drain: Callable[[m
                 pipe.step()
 
 
+def payload_of(stream: bytes) -> bytes:
+    """A payload of any stream, by the library's AES-GCM."""
+    aead = AESGCM(KEY)
+    pieces = (stream[at : at + RECORD] for at in range(0, len(stream) // RECORD * RECORD + 1, RECORD))
+    return PREFIX + b"".join(aead.encrypt(record_nonce(NONCE, number), piece, None) for number, piece in enumerate(pieces))
+
+
+def frames_payload(data: Sequence[Frame]) -> bytes:
+    return payload_of(slow_writer.stream_of(framed(data, {"kind": "stream"})))
+
+
+def records_of(payload: bytes) -> bytes:
+    return payload[len(PREFIX) :]
+
+
+def stream_of(payload: bytes) -> bytes:
+    """The stream, opened by the library, which also says that every record and the end are right."""
+    decryptor = Cobblestone256Decryptor(FILE_KEY, PAYLOAD_CONTEXT)
+    return decryptor.update(payload) + decryptor.finalize()
+
+
 def tail(size: int) -> bytes:
     return metadata_frame(TAIL_MAGIC, {"size": size}).wire
+
+
+def finish(pipe: _core.SealPipeline, padding: Sequence[int] = ()) -> Iterator[bytes]:
+    """The last records."""
+    pipe.finish(tail(pipe.content_taken), padding)
+    while piece := pipe.last_records():
+        yield piece
 
 
 def seal_into(
@@ -100,11 +132,14 @@ def seal_into(
     frame_size: int = 1 << 20,
     head: bytes = HEAD,
     grow_at: tuple[int, int] | None = None,
+    padding: Sequence[int] = (),
+    digest_prefix: bytes | None = None,
 ) -> bytes | Fault:
     """What a target in turn gets, or what is left for the end of a file; or a fault. An iterator is fed in turn."""
     pieces: list[bytes] = []
     in_turn = InTurn(source if isinstance(source, Iterator) else iter(()))
-    pipe.begin(KEY, NONCE, level, frame_size, head, None if isinstance(source, Iterator) else source, target, grow_at=grow_at)
+    begun = None if isinstance(source, Iterator) else source
+    pipe.begin(KEY, NONCE, level, frame_size, head, begun, target, grow_at=grow_at, digest_prefix=digest_prefix)
 
     def feed() -> None:
         with memoryview(pipe.reserve()) as frame:
@@ -117,7 +152,7 @@ def seal_into(
     try:
         if fault := serve(pipe, threads, feed, lambda piece: pieces.append(bytes(piece))):
             return fault
-        return b"".join([*pieces, pipe.finish(tail(pipe.content_taken))])
+        return b"".join([*pieces, *finish(pipe, padding)])
     finally:
         pipe.close()
 
@@ -137,11 +172,13 @@ def unseal_into(
     *,
     threads: int = 1,
     ring: int = 2,
+    digest_prefix: bytes | None = None,
 ) -> tuple[bytes, Fault | None]:
     """What a target in turn gets, and the fault it ended with. An iterator is fed in turn."""
     released: list[bytes] = []
     in_turn = InTurn(records if isinstance(records, Iterator) else iter(()))
-    pipe.begin(KEY, NONCE, ring * _core.RING_STEP, None if isinstance(records, Iterator) else records, target)
+    begun = None if isinstance(records, Iterator) else records
+    pipe.begin(KEY, NONCE, ring * _core.RING_STEP, begun, target, digest_prefix=digest_prefix)
 
     def feed() -> None:
         with memoryview(pipe.reserve()) as run:

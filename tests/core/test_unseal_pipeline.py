@@ -4,7 +4,7 @@ import errno
 import os
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from chatseal import _core
 from core import drive
-from core.drive import HEAD, KEY, NONCE, PREFIX, Window
+from core.drive import HEAD, KEY, NONCE, PREFIX, Window, frames_payload, payload_of, records_of
 from corpus import KIB, MIB, RECORD, chat, mixed, noise
 from oracle import table_rows
 from sealing.ways import chunks_of
-from slow_writer import HEAD_MAGIC, Frame, block, data_frame, framed, record_nonce, skippable, stored_frame, stream_of
+from slow_writer import HEAD_MAGIC, block, data_frame, framed, record_nonce, skippable, stored_frame, stream_of
 
 FRAME = 64 * KIB
 SEALED = RECORD + 16
@@ -29,21 +29,6 @@ LENGTHS = [0, 1, RECORD - 1, RECORD, RECORD + 1, FRAME - 1, FRAME, FRAME + 1, 2 
 @lru_cache(maxsize=64)
 def sealed(length: int, frame_size: int = FRAME) -> bytes:
     return drive.seal(mixed(length), Window(), frame_size=frame_size)
-
-
-def payload_of(stream: bytes) -> bytes:
-    """A payload of any stream, by the library's AES-GCM."""
-    aead = AESGCM(KEY)
-    pieces = (stream[at : at + RECORD] for at in range(0, len(stream) // RECORD * RECORD + 1, RECORD))
-    return PREFIX + b"".join(aead.encrypt(record_nonce(NONCE, number), piece, None) for number, piece in enumerate(pieces))
-
-
-def frames_payload(data: Sequence[Frame]) -> bytes:
-    return payload_of(stream_of(framed(data, {"kind": "stream"})))
-
-
-def records_of(payload: bytes) -> bytes:
-    return payload[len(PREFIX) :]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -21,8 +21,13 @@ def _run(way: str, source: str, target: str, threads: int) -> None:
     key = BackupKey(bytes(32))
     reads = open(0, "rb", buffering=0, closefd=False) if source == "-" else source  # noqa: SIM115
     writes = open(1, "wb", buffering=0, closefd=False) if target == "-" else target  # noqa: SIM115
+    signer = chatseal.SigningKey(bytes(32))
     if way == "seal":
         chatseal.seal(reads, writes, key, threads=threads, overwrite=True)
+    elif way == "seal signed and padded":
+        chatseal.seal(reads, writes, key, threads=threads, overwrite=True, sign=signer, padded=True)
+    elif way == "unseal signed and padded":
+        chatseal.unseal(reads, writes, key, threads=threads, overwrite=True, author=signer.verifying_key)
     elif way == "unseal":
         chatseal.unseal(reads, writes, key, threads=threads, overwrite=True)
     elif way == "reseal":

@@ -165,7 +165,8 @@ def _attempt(case: Case, preloaded: Preloaded) -> Ended:
 
 
 def _warm_up() -> None:
-    chatseal.unseal_bytes(chatseal.seal_bytes(work.PLAIN, work.KEY), work.KEY)
+    sealed = chatseal.seal_bytes(work.PLAIN, work.KEY, sign=work.SIGNER, padded=True)
+    chatseal.unseal_bytes(sealed, work.KEY, author=work.SIGNER.verifying_key)
 
 
 def _serve() -> None:

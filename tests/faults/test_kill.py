@@ -26,6 +26,7 @@ MOMENTS = [
     ("seal", "unlink", ".*.part"),
     ("seal_over", "rename", ".*.part"),
     ("seal_over", "fsync", ".*.part"),
+    ("seal_signed_and_padded", "write", ".*.part"),
     ("unseal", "open", ".*.part"),
     ("unseal", "pwrite", ".*.part"),
     ("unseal", "link", ".*.part"),

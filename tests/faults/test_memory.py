@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 import chatseal
-from chatseal import BackupKey
+from chatseal import BackupKey, SigningKey
 from corpus import MIB, chat, noise
 from faults import measured, shims
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
 
-KEY = BackupKey(bytes(32))  # of measured.py
+KEY, SIGNER = BackupKey(bytes(32)), SigningKey(bytes(32))  # of measured.py
 BAR = 64 * MIB
 GROWTH = 4 * MIB
 SHORT, LONG, HUGE = 64, 256, 4096  # MiB
@@ -46,10 +46,13 @@ def plain_file(folder: Path, size: int) -> Path:
 
 def source_of(way: str, folder: Path, size: int) -> Path:
     plain = plain_file(folder, size)
-    sealed = folder / f"{size}.seal"
-    if way != "seal" and not sealed.exists():
-        chatseal.seal(plain, sealed, KEY, level=-5)
-    return plain if way == "seal" else sealed
+    if way.startswith("seal"):
+        return plain
+    more = way.endswith("signed and padded")
+    sealed = folder / f"{size}{'.signed' if more else ''}.seal"
+    if not sealed.exists():
+        chatseal.seal(plain, sealed, KEY, level=-5, sign=SIGNER if more else None, padded=more)
+    return sealed
 
 
 def pump(source: Path, into: int) -> None:
@@ -84,6 +87,7 @@ def bare(folder: Path) -> int:
 
 
 WAYS = [("seal", False), ("seal", True), ("unseal", False), ("unseal", True), ("reseal", False)]
+MORE = [("seal signed and padded", False), ("unseal signed and padded", True)]
 IDS = ["seal a file", "seal a pipe", "unseal a file", "unseal a pipe", "reseal a file"]
 
 
@@ -95,8 +99,13 @@ def test_memory_stays_below_the_bar_and_does_not_grow_with_the_input(way: str, p
     assert long - short < GROWTH
 
 
+@pytest.mark.parametrize(("way", "piped"), MORE, ids=[way for way, _ in MORE])
+def test_signing_and_padding_stay_below_the_bar_too(way: str, piped: bool, bare: int, folder: Path) -> None:
+    assert peak(way, source_of(way, folder, SHORT), folder, piped=piped, threads=2) - bare < BAR
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize(("way", "piped"), WAYS, ids=IDS)
+@pytest.mark.parametrize(("way", "piped"), WAYS + MORE, ids=IDS + [way for way, _ in MORE])
 def test_memory_stays_below_the_bar_for_four_gigabytes(way: str, piped: bool, bare: int, folder: Path) -> None:
     here = sum(path.stat().st_size for path in folder.iterdir())
     if shutil.disk_usage(folder).free + here < 3 * HUGE * MIB:

@@ -84,6 +84,28 @@ def test_a_disk_that_fills_up_leaves_nothing_and_has_room_again(threads: int, sm
     assert chatseal.unseal_bytes((small_disk / "target").read_bytes(), KEY) == plain[:MIB]
 
 
+@pytest.mark.parametrize("threads", THREADS)
+def test_a_disk_that_fills_up_with_padding_leaves_nothing(threads: int, small_disk: Path) -> None:
+    """Without padding there is room for it."""
+    plain = noise(2 * MIB - 24_000)
+
+    def write() -> None:
+        with chatseal.open(small_disk / "target", "xb", key=KEY, frame_size=FRAME, threads=threads, padded=True) as writer:
+            writer.write(plain)
+
+    works: list[Callable[[], object]] = [
+        lambda: chatseal.seal(plain, small_disk / "target", KEY, frame_size=FRAME, threads=threads, padded=True),
+        write,
+    ]
+    for work in works:
+        with pytest.raises(OSError, match="No space") as caught:
+            work()
+        assert exit_code(caught.value) == EXIT_NO_SPACE
+        assert not list(small_disk.iterdir())
+    chatseal.seal(plain, small_disk / "target", KEY, frame_size=FRAME, threads=threads)
+    assert chatseal.unseal_bytes((small_disk / "target").read_bytes(), KEY) == plain
+
+
 def test_the_command_tells_a_full_disk_by_its_code(small_disk: Path, folder: Path) -> None:
     source = folder / "source"
     source.write_bytes(noise(5 * MIB))

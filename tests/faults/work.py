@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import chatseal
-from chatseal import BackupKey, _core
+from chatseal import BackupKey, SigningKey, _core
 from corpus import KEY_BYTES, KIB, chat, noise
+from slow_writer import Draw
 
 KEY = BackupKey(KEY_BYTES)
 SECOND, NEW = BackupKey(bytes(range(32))), BackupKey(bytes(range(32, 64)))  # a holder besides KEY, and one who may become it
+SIGNER = SigningKey(Draw("the author of the tests")(32))
 FRAME = 64 * KIB
 NOBODY = 65534
 PLAIN = noise(8 * FRAME) + chat(2 * FRAME + 1234)  # sealed, it is more than one run of records
@@ -44,6 +46,10 @@ def seal_many(source: Path, target: Path, threads: int) -> None:
             raise report.error
 
 
+def seal_signed_and_padded(source: Path, target: Path, threads: int) -> None:
+    chatseal.seal(source, target, KEY, frame_size=FRAME, threads=threads, sign=SIGNER, padded=True)
+
+
 def unseal(source: Path, target: Path, threads: int) -> None:
     chatseal.unseal(source, target, KEY, threads=threads)
 
@@ -55,6 +61,10 @@ def unseal_over(source: Path, target: Path, threads: int) -> None:
 def unseal_in_turn(source: Path, target: Path, threads: int) -> None:
     with open(source, "rb", buffering=0) as reader, open(target, "xb", buffering=0) as writer:
         chatseal.unseal(reader, writer, KEY, threads=threads)
+
+
+def unseal_signed_and_padded(source: Path, target: Path, threads: int) -> None:
+    chatseal.unseal(source, target, KEY, threads=threads, author=SIGNER.verifying_key)
 
 
 def unseal_by_reading(source: Path, target: Path, threads: int) -> None:
@@ -76,9 +86,11 @@ WAYS: dict[str, Way] = {
         seal_in_turn,
         seal_by_writing,
         seal_many,
+        seal_signed_and_padded,
         unseal,
         unseal_over,
         unseal_in_turn,
+        unseal_signed_and_padded,
         unseal_by_reading,
         verify,
     )
@@ -146,13 +158,19 @@ def makes_a_sealed_file(way: str) -> bool:
 
 def source_of(way: str) -> bytes:
     """What *way* begins with."""
-    return PLAIN if makes_a_sealed_file(way) else _sealed()
+    return PLAIN if makes_a_sealed_file(way) else _sealed(signed_and_padded=is_signed_and_padded(way))
 
 
-def _sealed() -> bytes:
-    return b"".join(chatseal.seal_chunks([PLAIN], KEY, frame_size=FRAME, threads=1))
+def is_signed_and_padded(way: str) -> bool:
+    return way.endswith("signed_and_padded")
+
+
+def _sealed(*, signed_and_padded: bool) -> bytes:
+    sign = SIGNER if signed_and_padded else None
+    return b"".join(chatseal.seal_chunks([PLAIN], KEY, frame_size=FRAME, threads=1, sign=sign, padded=signed_and_padded))
 
 
 def plain_of(way: str, target: bytes) -> bytes:
     """The plaintext in what *way* has made. Raises what unseal raises."""
-    return chatseal.unseal_bytes(target, KEY) if makes_a_sealed_file(way) else target
+    author = SIGNER.verifying_key if is_signed_and_padded(way) else None
+    return chatseal.unseal_bytes(target, KEY, author=author) if makes_a_sealed_file(way) else target

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatseal import DamagedError
-from chatseal.format.metadata import CONTENT_MAX, head_frame, parse_head, parse_tail, skippable_frame, tail_frame
-from slow_writer import HEAD_MAGIC, TAIL_MAGIC
+from chatseal.format.metadata import (
+    CONTENT_MAX,
+    Signature,
+    head_frame,
+    parse_head,
+    parse_tail,
+    signature_in,
+    skippable_frame,
+    tail_frame,
+)
+from slow_writer import HEAD_MAGIC, TAIL_MAGIC, base64_text
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 INTEGER = st.integers(-(2**63) + 1, 2**63 - 1)
@@ -34,6 +43,28 @@ def test_a_tail_comes_back_and_agrees_with_its_size_alone(size: int) -> None:
     assert parse_tail(content, size) == {"size": size}
     with pytest.raises(DamagedError):
         parse_tail(content, size + 1)
+
+
+@given(size=st.integers(0, 2**46), signer=st.binary(min_size=32, max_size=32), signature=st.binary(min_size=64, max_size=64))
+def test_a_signed_tail_comes_back(size: int, signer: bytes, signature: bytes) -> None:
+    content = content_of(tail_frame(size, Signature(signer, signature)), TAIL_MAGIC)
+    assert signature_in(parse_tail(content, size)) == Signature(signer, signature)
+    assert signature_in(parse_tail(tail_frame(size)[8:], size)) is None
+    assert len(content) <= 200
+
+
+MEMBER = st.none() | st.integers(-5, 5) | st.text(max_size=5) | st.binary(max_size=70).map(lambda data: base64_text(data).decode())
+
+
+@given(signer=MEMBER, signature=MEMBER)
+def test_half_a_signature_or_one_of_another_form_is_damage(signer: str | int | None, signature: str | int | None) -> None:
+    members = {"size": 1, "signer": signer, "signature": signature}
+    content = json.dumps({name: value for name, value in members.items() if value is not None}).encode()
+    if signer is None and signature is None:
+        assert parse_tail(content, 1) == {"size": 1}
+    elif not (isinstance(signer, str) and isinstance(signature, str) and (len(signer), len(signature)) == (43, 86)):
+        with pytest.raises(DamagedError):
+            parse_tail(content, 1)
 
 
 @pytest.mark.parametrize("name", ["\ud800", "a\udcff", "x" * 4000, "\u20ac" * 4000, '"' * 3000])

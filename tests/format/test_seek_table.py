@@ -27,7 +27,8 @@ def table_of(entries: list[tuple[int, int]]) -> SeekTable:
 def test_every_byte_of_plaintext_is_in_the_frame_that_is_found(data: list[tuple[int, int]]) -> None:
     entries = entries_of(data)
     table = table_of(entries)
-    assert table.frames == len(entries)
+    assert table.data_frames == len(data)
+    assert table.tail == table.place(len(entries) - 1)
     assert table.plain_length == sum(content for _, content in data)
     ats = [0, *accumulate(length for length, _ in entries)]
     offsets = [0, *accumulate(content for _, content in entries)]
@@ -63,7 +64,12 @@ def test_a_flipped_bit_outside_the_sizes_of_contents_is_damage(data: list[tuple[
     {
         "no head": [(20, 5), (25, 0)],
         "no tail": [(30, 0), (20, 5)],
-        "an empty frame": [(30, 0), (20, 0), (25, 0)],
+        "an empty frame": [(30, 0), (20, 0), (20, 5), (25, 0)],
+        "content after the tail": [(30, 0), (20, 5), (25, 0), (20, 5)],
+        "content after the padding": [(30, 0), (20, 5), (25, 0), (8, 0), (20, 5)],
+        "padding shorter than its header": [(30, 0), (20, 5), (25, 0), (7, 0)],
+        "padding above 1 GiB": [(30, 0), (20, 5), (25, 0), ((1 << 30) + 9, 0)],
+        "1025 frames of padding": [(30, 0), (20, 5), (25, 0), *[(8, 0)] * 1025],
         "a frame of no bytes": [(30, 0), (0, 5), (25, 0)],
         "content above 16 MiB": [(30, 0), (20, (16 << 20) + 1), (25, 0)],
         "a frame above its bound": [(30, 0), (FRAME_MAX + 1, 5), (25, 0)],
@@ -78,6 +84,18 @@ def test_entries_that_cannot_be_are_damage(entries: list[tuple[int, int]]) -> No
 
 def test_the_largest_entries_are_accepted() -> None:
     assert table_of([(30, 0), (FRAME_MAX, 16 << 20), (25, 0)]).plain_length == 16 << 20
+    table = table_of([(30, 0), (20, 5), (25, 0), *[((1 << 30) + 8, 0)] * 1024])
+    assert (table.plain_length, table.data_frames, table.tail) == (5, 1, (50, 25, 5, 0))
+    assert table.padding == [(75 + number * ((1 << 30) + 8), (1 << 30) + 8, 5, 0) for number in range(1024)]
+
+
+@given(data=DATA, padding=st.lists(st.integers(8, 100_000), max_size=5))
+def test_padding_after_the_tail_moves_nothing_before_it(data: list[tuple[int, int]], padding: list[int]) -> None:
+    table, bare = table_of([*entries_of(data), *[(length, 0) for length in padding]]), table_of(entries_of(data))
+    assert (table.plain_length, table.data_frames, table.tail) == (bare.plain_length, bare.data_frames, bare.tail)
+    assert [place.length for place in table.padding] == padding
+    for offset in range(0, bare.plain_length, 701):
+        assert table.find(offset) == bare.find(offset)
 
 
 @pytest.mark.parametrize("frames", [0, 1, FRAMES_MAX + 1, 2**32 - 1])

@@ -14,17 +14,15 @@ from chatseal import BackupKey, PrivateKey
 from corpus import KEY_BYTES, KIB, PAIR_BYTES, RECORD, chat, noise
 from oracle import Parts, header_length, rescued, take_apart
 from sealing import ways
+from sealing.insider import disagreement, insider
 from slow_writer import (
     FILE_HEAD,
     HEAD_MAGIC,
-    PAYLOAD_CONTEXT,
     TAIL_MAGIC,
     Draw,
     Frame,
-    cobblestone,
     end_line,
     framed,
-    header_lines,
     hpke_slot,
     key_slot,
     padded,
@@ -200,27 +198,8 @@ def test_any_two_stretches_of_a_file_that_are_exchanged_are_noticed(data: st.Dat
 # --- With the file key: two faces, hidden frames, hostile tables and metadata -----------------------------------------
 
 
-def insider(stream: bytes, *, size_line: bool = True) -> bytes:
-    """A file of any stream by somebody who may open it: header, MAC and records are all right."""
-    draw = Draw("insider")
-    file_key = draw(32)
-    payload = cobblestone(file_key, PAYLOAD_CONTEXT, stream, draw(24))
-    before = padded(header_lines([key_slot(KEY_BYTES, file_key, draw(24))], len(payload) if size_line else None))
-    return before + end_line(before, file_key, payload) + payload
-
-
 A, B = stored_frame(b"the face that zstd shows"), stored_frame(b"the face that a table shows")
 HEAD, DATA, TAIL = framed([A])
-
-
-def disagreement(data: bytes, plain: bytes) -> str:
-    """How the forward readers end, who must agree; and no reader may show anything but *plain*."""
-    forward = {way(data, KEY, Path()).end for way in ways.FORWARD[2:]}
-    assert len(forward) == 1
-    random = ways.random_access(data, KEY, Path())
-    assert random.released is not None
-    assert plain.startswith(random.released), "random access shows another face"
-    return forward.pop()
 
 
 def test_the_insiders_file_would_open_if_its_stream_were_good() -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import chatseal
+from chatseal import VerifyingKey
 from chatseal.errors import (
+    AuthorError,
     ChatsealError,
     DamagedError,
     HeaderAlteredError,
@@ -26,10 +28,12 @@ WORDS: dict[type[ChatsealError], str] = {
     DamagedError: "damaged",
     TruncatedError: "truncated",
     TrailingBytesError: "trailing bytes",
+    AuthorError: "wrong author",
 }
 """The failure classes in the words of docs/format.md, section 5."""
 
 Key = Opener | Sequence[Opener]
+Author = VerifyingKey | None  # who is demanded
 ODD = 10_007  # a piece that is a divisor of nothing here
 
 
@@ -72,10 +76,10 @@ def _ended(work: Callable[[], object]) -> str:
     return "ok"
 
 
-def path_to_path(data: bytes, key: Key, folder: Path) -> Outcome:
+def path_to_path(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     source, target = folder / "in.seal", folder / "out"
     source.write_bytes(data)
-    end = _ended(lambda: chatseal.unseal(source, target, key, threads=2))
+    end = _ended(lambda: chatseal.unseal(source, target, key, threads=2, author=author))
     released = target.read_bytes() if target.exists() else b""
     source.unlink()
     target.unlink(missing_ok=True)
@@ -84,67 +88,69 @@ def path_to_path(data: bytes, key: Key, folder: Path) -> Outcome:
     return Outcome(end, released if end == "ok" else None)
 
 
-def path_to_stream(data: bytes, key: Key, folder: Path) -> Outcome:
+def path_to_stream(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     source, target = folder / "in.seal", io.BytesIO()
     source.write_bytes(data)
-    end = _ended(lambda: chatseal.unseal(source, target, key, threads=1))
+    end = _ended(lambda: chatseal.unseal(source, target, key, threads=1, author=author))
     source.unlink()
     return Outcome(end, target.getvalue())
 
 
-def buffer_to_stream(data: bytes, key: Key, folder: Path) -> Outcome:
+def buffer_to_stream(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     target = io.BytesIO()
-    return Outcome(_ended(lambda: chatseal.unseal(data, target, key, threads=3)), target.getvalue())
+    return Outcome(_ended(lambda: chatseal.unseal(data, target, key, threads=3, author=author)), target.getvalue())
 
 
-def buffer_to_buffer(data: bytes, key: Key, folder: Path) -> Outcome:
+def buffer_to_buffer(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     """The length of the plaintext is found first, as a caller would who has no idea."""
     target = bytearray(17 << 20)
     length = 0
 
     def work() -> None:
         nonlocal length
-        length = chatseal.unseal(data, target, key, threads=1).plain_bytes
+        length = chatseal.unseal(data, target, key, threads=1, author=author).plain_bytes
 
     end = _ended(work)
     return Outcome(end, bytes(target[:length]) if end == "ok" else None)
 
 
-def stream_to_stream(data: bytes, key: Key, folder: Path) -> Outcome:
+def stream_to_stream(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     target = io.BytesIO()
-    return Outcome(_ended(lambda: chatseal.unseal(io.BytesIO(data), target, key, threads=1)), target.getvalue())
+    return Outcome(_ended(lambda: chatseal.unseal(io.BytesIO(data), target, key, threads=1, author=author)), target.getvalue())
 
 
-def pipe_to_stream(data: bytes, key: Key, folder: Path) -> Outcome:
+def pipe_to_stream(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     target = io.BytesIO()
-    return Outcome(_ended(lambda: chatseal.unseal(OddPipe(data), target, key, threads=2)), target.getvalue())
+    return Outcome(_ended(lambda: chatseal.unseal(OddPipe(data), target, key, threads=2, author=author)), target.getvalue())
 
 
-def chunks(data: bytes, key: Key, folder: Path) -> Outcome:
+def chunks(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     target = io.BytesIO()
-    return Outcome(_ended(lambda: target.writelines(chatseal.unseal_chunks(chunks_of(data, ODD), key, threads=1))), target.getvalue())
+    return Outcome(
+        _ended(lambda: target.writelines(chatseal.unseal_chunks(chunks_of(data, ODD), key, threads=1, author=author))), target.getvalue()
+    )
 
 
-def in_memory(data: bytes, key: Key, folder: Path) -> Outcome:
+def in_memory(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
     plain = b""
 
     def work() -> None:
         nonlocal plain
-        plain = chatseal.unseal_bytes(data, key)
+        plain = chatseal.unseal_bytes(data, key, author=author)
 
     end = _ended(work)
     return Outcome(end, plain if end == "ok" else None)
 
 
-def verify_buffer(data: bytes, key: Key, folder: Path) -> Outcome:
-    return Outcome(_ended(lambda: chatseal.verify(data, key, threads=1)), None)
+def verify_buffer(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
+    return Outcome(_ended(lambda: chatseal.verify(data, key, threads=1, author=author)), None)
 
 
-def verify_pipe(data: bytes, key: Key, folder: Path) -> Outcome:
-    return Outcome(_ended(lambda: chatseal.verify(OddPipe(data), key, threads=2)), None)
+def verify_pipe(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
+    return Outcome(_ended(lambda: chatseal.verify(OddPipe(data), key, threads=2, author=author)), None)
 
 
-Way = Callable[[bytes, Key, Path], Outcome]
+Way = Callable[..., Outcome]  # of the bytes of a file, a key, an empty folder, and an author if one is demanded
 
 FORWARD: tuple[Way, ...] = (
     path_to_path,
@@ -161,8 +167,8 @@ FORWARD: tuple[Way, ...] = (
 """The ways that read a file from its beginning to its end."""
 
 
-def random_access(data: bytes, key: Key, folder: Path) -> Outcome:
-    """Through the seek table: first the end, then everything."""
+def random_access(data: bytes, key: Key, folder: Path, author: Author = None) -> Outcome:
+    """Through the seek table: first the end, then everything. It cannot demand an author."""
     released = io.BytesIO()
 
     def work() -> None:

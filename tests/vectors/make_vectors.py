@@ -17,12 +17,13 @@ import base64
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyzstd
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from slow_writer import (
@@ -32,6 +33,7 @@ from slow_writer import (
     HPKE_INFO,
     PAYLOAD_CONTEXT,
     RECORD,
+    SIGNATURE_PREFIX,
     STORED_START,
     TAIL_MAGIC,
     VERSION_LINE,
@@ -44,31 +46,37 @@ from slow_writer import (
     end_line,
     expand,
     framed,
+    frames_digest,
     header_lines,
     hpke_slot,
     key_slot,
     message_keys,
     metadata_frame,
     padded,
+    padding,
     password_slot,
     private_key,
     record_nonce,
     seek_table,
+    signed,
     skippable,
     stored_frame,
     stream_of,
     table_entries,
+    verifying_key,
+    with_padding,
 )
 
 PATH = Path(__file__).with_name("sealed.json")
 
 OK = "ok"
 NOT_SEALED, HEADER_DAMAGED, WRONG_KEY, HEADER_ALTERED = "not a sealed file", "header damaged", "wrong key", "header altered"
-DAMAGED, TRUNCATED, TRAILING = "damaged", "truncated", "trailing bytes"
+DAMAGED, TRUNCATED, TRAILING, WRONG_AUTHOR = "damaged", "truncated", "trailing bytes", "wrong author"
 
 COMPRESSED = "compressed by zstd, whose next version may do it otherwise"
 
 KEY, OTHER_KEY = Draw("backup key")(32), Draw("another backup key")(32)
+SEED, OTHER_SEED = Draw("signing key")(32), Draw("another signing key")(32)
 SECRET, OTHER_SECRET = Draw("private key")(96), Draw("another private key")(96)
 MIB = 1 << 20
 SEALED_RECORD = RECORD + 16
@@ -223,13 +231,24 @@ class Vectors:
     made: list[dict[str, Any]] = field(default_factory=list)
     section: str = ""
 
-    def add(self, name: str, file: bytes, result: str, plain: bytes, released: bytes, key: Key = MINE, comment: str = "") -> None:
-        """*plain* is what was sealed, *released* how much of it may come out before the failure."""
+    def add(
+        self,
+        name: str,
+        file: bytes,
+        result: str,
+        plain: bytes,
+        released: bytes,
+        key: Key = MINE,
+        comment: str = "",
+        author: bytes | None = None,
+    ) -> None:
+        """*plain* is what was sealed, *released* how much of it may come out before the failure, *author* who is demanded."""
         vector: dict[str, Any] = {"name": name, "section": self.section}
         if comment:
             vector["comment"] = comment
         vector |= {
             key[0]: key[1],
+            **({"author": base64_text(author).decode()} if author is not None else {}),
             "result": result,
             "plain_size": len(plain),
             "released_size": len(released),
@@ -254,7 +273,8 @@ class Vectors:
 def build(kept: dict[str, str]) -> dict[str, Any]:
     """The content of sealed.json. *kept* are the HPKE slot lines made before."""
     vectors = Vectors(dict(kept))
-    for part in (good_files, beginnings, header_grammar, slots_and_mac, records, stream_order, data_frames, metadata, tables):
+    parts = (good_files, beginnings, header_grammar, slots_and_mac, records, stream_order, data_frames, metadata, tables)
+    for part in (*parts, signatures, paddings):
         part(vectors)
     names = [vector["name"] for vector in vectors.made]
     if len(set(names)) < len(names):
@@ -262,7 +282,8 @@ def build(kept: dict[str, str]) -> dict[str, Any]:
     return {
         "format": "docs/format.md, version 1",
         "encoding": "file: base64 of the zstd-compressed bytes; key: hexadecimal; private_key: unpadded base64 of the "
-        "ML-KEM-768 seed (64 bytes) and the X25519 private key (32 bytes); password: text",
+        "ML-KEM-768 seed (64 bytes) and the X25519 private key (32 bytes); password: text; author: unpadded base64 of the Ed25519 public "
+        "key (32 bytes)",
         "zstd": pyzstd.zstd_version,
         "hpke_slots": vectors.kept,
         "vectors": vectors.made,
@@ -904,6 +925,200 @@ def tables(v: Vectors) -> None:
     bad("a skippable frame after the table is damaged", right, skippable(0x184D2A50, b"").wire)
     bad("a data frame after the table is damaged", right, THREE[0].wire)
     bad("a second table is damaged", right, right)
+
+
+def signatures(v: Vectors) -> None:
+    """Section 4: the members of the tail that show an author; section 5, step 9: an author who is demanded."""
+    v.section = "4; 5, step 9"
+    mine, other = verifying_key(SEED), verifying_key(OTHER_SEED)
+    good = seal(framed(THREE, seed=SEED))
+    head, *data, tail = good.frames
+    right = signed([head, *data], SEED)
+
+    def demanded(name: str, sealed: Sealed, result: str = OK, *, author: bytes = mine, comment: str = "") -> None:
+        v.add(name, sealed.file, result, sealed.plain, sealed.plain, author=author, comment=comment)
+
+    def with_tail(members: Mapping[str, str | int], frames: Sequence[Frame] = (head, *THREE)) -> Sealed:
+        return seal([*frames, metadata_frame(TAIL_MAGIC, {"size": sum(len(frame.plain) for frame in frames), **members})])
+
+    def signature_of(message: bytes) -> dict[str, str | int]:
+        signature = Ed25519PrivateKey.from_private_bytes(SEED).sign(message)
+        return {"signer": base64_text(mine).decode(), "signature": base64_text(signature).decode()}
+
+    v.ok("a signed file opens", good)
+    demanded("a signed file opens when its author is demanded", good)
+    demanded("an empty signed file opens when its author is demanded", seal(framed([], seed=SEED)))
+    demanded("a signed file without a size line opens when its author is demanded", seal(good.frames, size=False))
+    demanded("a signed file of many frames opens when its author is demanded", seal(framed([stored_frame(b"x")] * 200, seed=SEED)))
+    demanded("members that nobody knows are ignored in a signed tail", with_tail({**right, "colour": "blue"}))
+    wrong = {**right, "signature": base64_text(flip(base64.b64decode(right["signature"] + "=="), 40)).decode()}
+    v.ok("a wrong signature is not looked at when no author is demanded", with_tail(wrong))
+
+    demanded("a file that is not signed has the wrong author", seal(framed(THREE)), WRONG_AUTHOR)
+    demanded("a file without a size line that is not signed has the wrong author", seal(framed(THREE), size=False), WRONG_AUTHOR)
+    demanded("a file signed by another has the wrong author", good, WRONG_AUTHOR, author=other)
+    demanded("a file with a wrong signature has the wrong author", with_tail(wrong), WRONG_AUTHOR)
+    first = {**right, "signature": base64_text(flip(base64.b64decode(right["signature"] + "=="), 0)).decode()}
+    demanded("a file with another point in its signature has the wrong author", with_tail(first), WRONG_AUTHOR)
+    demanded(
+        "the signature of another under the name of the author has the wrong author",
+        with_tail({**signed([head, *data], OTHER_SEED), "signer": right["signer"]}),
+        WRONG_AUTHOR,
+    )
+    demanded(
+        "a signature in the name of another has the wrong author", with_tail({**right, "signer": base64_text(other).decode()}), WRONG_AUTHOR
+    )
+    renamed = metadata_frame(HEAD_MAGIC, {**FILE_HEAD, "name": "other.db"})
+    demanded("a signed file under another name has the wrong author", with_tail(right, [renamed, *THREE]), WRONG_AUTHOR)
+    bare = with_tail(right, [metadata_frame(HEAD_MAGIC, {"kind": "stream"}), *THREE])
+    demanded("a signed file that lost its name has the wrong author", bare, WRONG_AUTHOR)
+    for what, frames in {
+        "its frames in another order": [THREE[1], THREE[0], THREE[2]],
+        "a frame left out": THREE[:2],
+        "a frame added": [*THREE, stored_frame(b"x")],
+        "a frame twice": [*THREE, THREE[2]],
+        "no frames": [],
+        "the same plaintext in other frames": [stored_frame(TEXT[:60])],
+        "other plaintext in a frame": [THREE[0], stored_frame(TEXT[50:80]), THREE[2]],
+    }.items():
+        demanded(f"a signed file with {what} has the wrong author", with_tail(right, [head, *frames]), WRONG_AUTHOR)
+    digest = frames_digest([head, *data])
+    for what, message in {
+        "of another kind": b"chatseal/v1 signature\0store\0" + digest,
+        "of the digest without its prefix": digest,
+        "of the stream before the tail": b"".join(frame.wire for frame in (head, *data)),
+        "of the digest of the stream before the tail": hashlib.sha512(b"".join(frame.wire for frame in (head, *data))).digest(),
+        "of the plaintext": good.plain,
+        "of nothing": b"",
+    }.items():
+        demanded(f"a signature {what} has the wrong author", with_tail(signature_of(message)), WRONG_AUTHOR)
+    demanded("a signature of the digest under its prefix is the right one", with_tail(signature_of(SIGNATURE_PREFIX + digest)))
+    raw = base64.b64decode(right["signature"] + "==")
+    order = 2**252 + 27742317777372353535851937790883648493
+    large = raw[:32] + (int.from_bytes(raw[32:], "little") + order).to_bytes(32, "little")
+    demanded(
+        "a signature whose number is not reduced has the wrong author",
+        with_tail({**right, "signature": base64_text(large).decode()}),
+        WRONG_AUTHOR,
+        comment="RFC 8032, section 5.1.7: S is below the group's order",
+    )
+    v.add(
+        "a byte after the end of a file of another author is trailing bytes",
+        good.file + b"x",
+        TRAILING,
+        good.plain,
+        good.plain,
+        author=other,
+    )
+    broken = replace(good, payload=flip(good.payload, -1))
+    v.add("damage in a file of another author is damaged", broken.file, DAMAGED, b"", b"", author=other)
+
+    v.section = "4; 5, step 7"
+    malformed: dict[str, Mapping[str, str | int]] = {
+        "with a signer and no signature": {"signer": right["signer"]},
+        "with a signature and no signer": {"signature": right["signature"]},
+        "whose signer is an integer": {**right, "signer": 5},
+        "whose signature is an integer": {**right, "signature": 5},
+        "whose signer is empty": {**right, "signer": ""},
+        "whose signature is empty": {**right, "signature": ""},
+        "whose signer has 31 bytes": {**right, "signer": base64_text(mine[:31]).decode()},
+        "whose signer has 33 bytes": {**right, "signer": base64_text(mine + b"x").decode()},
+        "whose signature has 63 bytes": {**right, "signature": base64_text(raw[:63]).decode()},
+        "whose signature has 65 bytes": {**right, "signature": base64_text(raw + b"x").decode()},
+        "whose signer has padding": {**right, "signer": right["signer"] + "="},
+        "whose signature has padding": {**right, "signature": right["signature"] + "=="},
+        "whose signer has unused bits": {**right, "signer": next_to(right["signer"].encode()).decode()},
+        "whose signature has unused bits": {**right, "signature": next_to(right["signature"].encode()).decode()},
+        "whose signer is no base64": {**right, "signer": "-" + right["signer"][1:]},
+        "whose signature has a line end": {**right, "signature": right["signature"] + "\n"},
+        "whose signer is hexadecimal": {**right, "signer": mine.hex()},
+        "whose signer is not ASCII": {**right, "signer": "\u00e9" * 43},
+    }
+    for what, members in malformed.items():
+        sealed = with_tail(members)
+        v.add(f"a tail {what} is damaged", sealed.file, DAMAGED, sealed.plain, sealed.plain)
+    twice = tail.wire[8:-1] + b',"signer":"%s"}' % right["signer"].encode()
+    sealed = seal([head, *THREE, skippable(TAIL_MAGIC, twice)])
+    v.add("a tail with two signers is damaged", sealed.file, DAMAGED, sealed.plain, sealed.plain)
+
+
+def paddings(v: Vectors) -> None:
+    """Section 4: padding frames."""
+    v.section = "4; 5, step 8"
+    frames = small(THREE)
+    *before, tail = frames
+    plain = b"".join(frame.plain for frame in THREE)
+
+    def good(name: str, pad: Sequence[Frame], comment: str = "") -> None:
+        v.ok(name, seal([*frames, *pad]), comment=comment)
+
+    def bad(name: str, frames: Sequence[Frame], released: bytes = plain, **changes: Any) -> None:
+        sealed = seal(frames, **changes)
+        v.add(name, sealed.file, DAMAGED, sealed.plain, released)
+
+    v.ok("a padded file opens", seal(with_padding(framed(THREE))))
+    v.ok("a padded file without a size line opens", seal(with_padding(framed(THREE)), size=False))
+    v.ok("an empty padded file opens", seal(with_padding(framed([]))))
+    v.ok("a padded file of many frames opens", seal(with_padding(framed([stored_frame(b"x")] * 200))))
+    both = seal(with_padding(framed(THREE, seed=SEED)))
+    v.ok("a signed and padded file opens", both)
+    v.add("a signed and padded file opens when its author is demanded", both.file, OK, both.plain, both.plain, author=verifying_key(SEED))
+    longer = seal([*framed(THREE, seed=SEED), padding(3)])
+    v.add(
+        "other padding does not break a signature",
+        longer.file,
+        OK,
+        longer.plain,
+        longer.plain,
+        author=verifying_key(SEED),
+        comment="padding is not signed",
+    )
+    good("padding without content opens", [padding(0)])
+    good("padding of one byte opens", [padding(1)], "a reader takes any length, not only Padm\u00e9's")
+    good("several padding frames open", [padding(100), padding(0), padding(7)])
+    good("padding over the border of a record opens", [padding(RECORD + 1)])
+    ends = RECORD - len(stream_of([*frames, padding(0)]))
+    for excess in (-1, 0, 1):
+        good(f"padding that ends a stream of {RECORD + excess} bytes opens", [padding(ends + excess)])
+    good("1024 padding frames open", [padding(0)] * 1024)
+
+    bad("1025 padding frames are damaged", [*frames, *[padding(0)] * 1025])
+    for what, at in {"first": 0, "last": 99, "middle": 50}.items():
+        content = bytes(at) + b"\1" + bytes(99 - at)
+        bad(f"padding whose {what} byte is not zero is damaged", [*frames, skippable(0x184D2A5C, content)])
+    far = skippable(0x184D2A5C, bytes(RECORD) + b"\1" + bytes(50))
+    bad("padding with a byte that is not zero in its second record is damaged", [*frames, far])
+    bad("metadata in padding is damaged", [*frames, skippable(0x184D2A5C, tail.wire[8:])])
+    hidden = stored_frame(b"the other face of the file")
+    bad("a data frame in padding is damaged", [*frames, skippable(0x184D2A5C, hidden.wire)])
+    bad("padding before the tail is damaged", [*before, padding(10), tail])
+    bad("padding between data frames is damaged", [*before[:2], padding(10), *before[2:], tail], THREE[0].plain)
+    bad("padding before the head is damaged", [padding(10), *frames], b"")
+    bad("padding under another skippable magic is damaged", [*frames, skippable(0x184D2A5D, bytes(10))])
+    bad("padding under the magic of the tail is damaged", [*frames, skippable(0x184D2A5B, bytes(10))])
+    bad("a tail after the padding is damaged", [*frames, padding(10), tail])
+    bad("a data frame after the padding is damaged", [*frames, padding(10), hidden])
+    bad("padding after the table is damaged", frames, after=padding(10).wire)
+    bad("padding without an entry in the table is damaged", [*frames, padding(10)], table=seek_table(table_entries(frames)))
+    bad("an entry for padding that is not there is damaged", frames, table=seek_table([*table_entries(frames), (18, 0)]))
+    entries = table_entries([*frames, padding(10), padding(20)])
+    two = [*frames, padding(10), padding(20)]
+    bad("two swapped entries of padding are damaged", two, table=seek_table([*entries[:-2], entries[-1], entries[-2]]))
+    bad("one entry for two padding frames is damaged", two, table=seek_table([*entries[:-2], (18 + 28, 0)]))
+    bad("two entries for one padding frame are damaged", [*frames, padding(30)], table=seek_table([*entries[:-2], (18, 0), (20, 0)]))
+    bad("an entry for padding with content is damaged", two, table=seek_table([*entries[:-1], (28, 20)]))
+    bad("an entry for padding that is one byte too long is damaged", two, table=seek_table([*entries[:-1], (29, 0)]))
+    joined = (len(tail.wire) + 18, 0)
+    bad("one entry for tail and padding is damaged", [*frames, padding(10)], table=seek_table([*table_entries(before), joined]))
+    claims = Frame((0x184D2A5C).to_bytes(4, "little") + (100).to_bytes(4, "little") + bytes(20))
+    bad("padding that claims more than there is is damaged", [*frames, claims], table=b"")
+    bad("a stream that ends after its padding is damaged", [*frames, padding(10)], table=b"")
+    bad("a stream that ends inside the header of padding is damaged", [*frames, Frame(padding(10).wire[:6])], table=b"")
+    huge = Frame((0x184D2A5C).to_bytes(4, "little") + ((1 << 30) + 1).to_bytes(4, "little") + bytes(20))
+    bad("padding that claims a byte more than 1 GiB is damaged", [*frames, huge])
+    later = seal([*frames, padding(10)])
+    v.add("a byte after the end of a padded file is trailing bytes", later.file + b"x", TRAILING, later.plain, later.plain)
+    v.nothing("a padded file cut in its last record is truncated", later.file[:-1], TRUNCATED)
 
 
 def read() -> dict[str, Any]:

@@ -38,6 +38,7 @@ def record(summary: Summary) -> dict[str, object]:
         "seconds": round(summary.seconds, 6),
         "bytes_per_second": round(summary.rate),
         "threads": summary.threads,
+        **({"signer": summary.signer} if summary.signer is not None else {}),
     }
 
 

@@ -44,8 +44,9 @@ def command(out: Output, source: str, keys: Keys) -> None:
     Anybody sees: the version, who can open it (kinds of keys, not which), its length and whether that is what its header says. The
     header's checksum is checked.
 
-    With the key: the header is authentic, the name and time of what was sealed, its size, its frames, and that their table is
-    right. Names come from whoever sealed the file, and are shown with escapes. The data itself is not read; `verify` does that.
+    With the key: the header is authentic, the name and time of what was sealed, its size, its frames, that their table is right,
+    padding, and who signed it. Names come from whoever sealed the file, and are shown with escapes. The data itself is not read and
+    the signature not checked; `verify` does that.
     """
     given = keys.openers_if_any(out)
     out.subject = source
@@ -129,7 +130,7 @@ def _payload(size: int | None, length: int | None, fits: bool | None) -> str:
 def _seen_with(source: str, keys: Sequence[Opener]) -> tuple[dict[str, object], list[Row]]:
     with chatseal.open(source, "rb", key=keys) as reader:
         name, mtime = reader.metadata.get("name"), reader.metadata.get("mtime")
-        size, frames = reader.size, reader.frames
+        size, frames, padding, signer = reader.size, reader.frames, reader.padding, reader.signer
         ratio = size / os.stat(source).st_size
     record: dict[str, object] = {
         "authentic": True,
@@ -140,6 +141,8 @@ def _seen_with(source: str, keys: Sequence[Opener]) -> tuple[dict[str, object], 
         "frames": frames,
         "ratio": round(ratio, 4),
         "table_ok": True,
+        "padding_bytes": padding,
+        "signer": None if signer is None else signer.text,
     }
     rows = [
         ("key", "right; the header is authentic"),
@@ -148,6 +151,8 @@ def _seen_with(source: str, keys: Sequence[Opener]) -> tuple[dict[str, object], 
         ("modified", "not known" if mtime is None else _moment(int(mtime))),
         ("plaintext", f"{size} bytes ({amounts.amount(size)}), {amounts.times(ratio)} the sealed file"),
         ("frames", f"{frames}, their table is right; `chatseal verify` reads them all"),
+        ("padding", f"{padding} bytes" if padding else "none"),
+        ("signed by", "nobody" if signer is None else f"{signer.text}, not checked; `chatseal verify --from` does"),
     ]
     return record, rows
 

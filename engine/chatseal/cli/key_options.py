@@ -7,12 +7,13 @@ from typing import Any, cast
 
 import click
 
-from chatseal import BackupKey, KeyFormatError, Password, PrivateKey, PublicKey
+from chatseal import BackupKey, KeyFormatError, Password, PrivateKey, PublicKey, SigningKey, VerifyingKey
 from chatseal.automatic import configuration
 from chatseal.cli.options import F, FileName, KeyFileName
 from chatseal.cli.output import Output
 from chatseal.errors import KeySourceError
 from chatseal.keys import key_file, sources
+from chatseal.keys.signing_key import SIGNING, VERIFYING
 from chatseal.keys.sources import WrongKindError
 
 Given = Callable[[], bytes]
@@ -106,9 +107,31 @@ def _chosen() -> Keys | None:
     return Keys(_sources(*given[choice.kind]))
 
 
+def signer(path: str | None, out: Output) -> SigningKey | None:
+    """The signing key in *path*, None if there is no path."""
+    if path is None:
+        return None
+    out.subject = path
+    text = key_file.read(path)
+    if text.split(maxsplit=1)[:1] == [VERIFYING]:
+        raise WrongKindError(f"{path} holds a verifying key, which only shows who signed; sign with its signing key")
+    return SigningKey.from_text(text)
+
+
+def author(path: str | None, out: Output) -> VerifyingKey | None:
+    """The verifying key in *path*, None if there is no path."""
+    if path is None:
+        return None
+    out.subject = path
+    text = key_file.read_public(path)
+    if text.split(maxsplit=1)[:1] == [SIGNING]:
+        raise WrongKindError(f"{path} holds a signing key, which is its owner's alone; demand its verifying key, --from {path}.pub")
+    return VerifyingKey.from_text(text)
+
+
 def _nothing_named() -> click.UsageError:
     return click.UsageError(
-        "no key is given, and none is set up: name one with --key-file or --key-command, or choose one for all commands with `chatseal setup`"
+        "no key is given, and none is set up: name one with --key-file, or choose one for all commands with `chatseal setup`"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from chatseal import ChatsealError, FileReport, errors
+from chatseal import ChatsealError, FileReport, Summary, VerifyingKey, errors
 from chatseal.cli import amounts
 from chatseal.cli.options import DASH
 from chatseal.cli.output import Output
@@ -84,6 +84,13 @@ def exit_code_of(codes: Sequence[int]) -> int:
     if errors.EXIT_OK in codes:
         return errors.EXIT_PARTLY
     return codes[0] if len(codes) == 1 else errors.EXIT_FAILED
+
+
+def signed_by(summary: Summary, demanded: VerifyingKey | None) -> str:
+    """The end of a sentence about one file: who signed it, or is said to have."""
+    if summary.signer is None:
+        return ""
+    return f"; signed by {summary.signer}" + (", as demanded" if demanded is not None else ", not checked: no --from")
 
 
 def _report(report: FileReport, out: Output) -> int:

@@ -101,6 +101,12 @@ def target_option(help: str) -> Callable[[F], F]:
     return click.option("-o", "--output", "target", metavar="DST", required=True, type=FileName(), help=help)
 
 
+def author_option(function: F) -> F:
+    return click.option(
+        "--from", "author_file", metavar="PUBKEY", type=KeyFileName(), help="File with a verifying key: take only what its owner signed."
+    )(function)
+
+
 def force_option(help: str) -> Callable[[F], F]:
     return click.option("--force", is_flag=True, help=help)
 

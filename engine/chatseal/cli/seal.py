@@ -5,10 +5,11 @@ import click
 import chatseal
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_options import Keys, sealing_keys
+from chatseal.cli.key_options import Keys, sealing_keys, signer
 from chatseal.cli.many import are_many, check_folder, report_all
 from chatseal.cli.options import (
     DASH,
+    KeyFileName,
     Size,
     force_option,
     memory_option,
@@ -34,6 +35,7 @@ from chatseal.sealing.budget import FRAME_SIZE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, 
         ("A stream", "tar c chats | chatseal seal - -o chats.tar.seal --key-file my.key"),
         ("On a machine that cannot open what it seals", "chatseal seal chat.db -o chat.db.seal --to home.key.pub"),
         ("For two holders: either can open it", "chatseal seal chat.db -o chat.db.seal --key-file my.key --to friend.key.pub"),
+        ("So that others can tell that it is yours", "chatseal seal chat.db -o chat.db.seal --key-file my.key --sign me.sign"),
         ("As small as it gets", "chatseal seal chat.db -o chat.db.seal --key-file my.key --level 19 --frame-size 8M"),
     ],
 )
@@ -55,6 +57,8 @@ from chatseal.sealing.budget import FRAME_SIZE, FRAME_SIZE_MAX, FRAME_SIZE_MIN, 
     default=FRAME_SIZE,
     help="Plaintext compressed together, 64K to 16M: larger is smaller, but slower to read a part of. [default: 1M]",
 )
+@click.option("--sign", "signing_file", metavar="FILE", type=KeyFileName(), help="File with a signing key: show who sealed it.")
+@click.option("--pad", "padded", is_flag=True, help="Pad, so that the length says less of the content: 3% longer, up to 12% if small.")
 @threads_option
 @memory_option
 @force_option("Overwrite the target; write to a terminal.")
@@ -66,6 +70,8 @@ def command(
     keys: Keys,
     level: int,
     frame_size: int,
+    signing_file: str | None,
+    padded: bool,
     threads: int | None,
     memory: int | None,
     force: bool,
@@ -77,11 +83,13 @@ def command(
 
     The options for keys say who can open it; without one, CHATSEAL_KEY_FILE or systemd's credential chatseal-key does. Keys are
     never read from the command line itself. A password can be guessed by whoever has the file; a key cannot.
+
+    Whoever can open a file can also make one that looks the same. With --sign, those who have your verifying key can demand yours.
     """
     many = are_many(sources, target)
     if many:
         check_folder(sources, target)
-    key = keys.holders(out)
+    key, sign = keys.holders(out), signer(signing_file, out)
     if many:
         bar = Bar(out, "sealing")
         try:
@@ -94,6 +102,8 @@ def command(
                 threads=threads,
                 memory=memory,
                 overwrite=force,
+                sign=sign,
+                padded=padded,
                 progress=bar.report,
             )
         except ValueError as error:  # two files would get one name
@@ -111,6 +121,8 @@ def command(
             threads=threads,
             memory=memory,
             overwrite=force,
+            sign=sign,
+            padded=padded,
             progress=bar.report,
         )
     sizes = f"{amounts.amount(summary.plain_bytes)} to {amounts.amount(summary.sealed_bytes)} ({amounts.times(summary.ratio)})"

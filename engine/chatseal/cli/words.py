@@ -22,7 +22,7 @@ EXIT_WORDS = {
     errors.EXIT_NOT_THERE: "a file or folder is not there",
     errors.EXIT_BUSY: "a file is in use",
     errors.EXIT_WRONG_KEY: "wrong key",
-    errors.EXIT_DAMAGED: "damaged, altered, or not a sealed file",
+    errors.EXIT_DAMAGED: "damaged, altered, not a sealed file, or not of the author demanded",
     errors.EXIT_TRUNCATED: "truncated: the end is missing",
     errors.EXIT_NO_SPACE: "no space left",
     errors.EXIT_INTERRUPTED: "interrupted",

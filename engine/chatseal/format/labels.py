@@ -9,6 +9,7 @@ SLOT_KEY = b"chatseal/v1 slot key"
 SLOT_HPKE = b"chatseal/v1 slot hpke"
 SLOT_PASSWORD = b"chatseal/v1 slot password"
 HEADER_MAC = b"chatseal/v1 header"
+SIGNATURE = b"chatseal/v1 signature"
 COBBLESTONE = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0"
 
 
@@ -25,3 +26,8 @@ def hpke_info(kind: str) -> bytes:
 def slot_context(type_: str, arguments: Iterable[str]) -> bytes:
     """Cobblestone context of the body of a symmetric slot: its type and its arguments as written."""
     return " ".join((f"{VERSION} slot {type_}", *arguments)).encode()
+
+
+def signature_prefix(kind: str) -> bytes:
+    """What stands before the frames' digests when they are hashed, and before the digest of the stream when it is signed."""
+    return SIGNATURE + b"\0" + kind.encode() + b"\0"

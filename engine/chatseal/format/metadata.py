@@ -1,16 +1,26 @@
 """Metadata: what a sealed file says about its plaintext, in its head and tail frames (docs/format.md, section 4)."""
 
 import json
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from chatseal.errors import DamagedError
+from chatseal.format.header import decode64, encode64
 
 MAGIC_HEAD = 0x184D2A5A
 MAGIC_TAIL = 0x184D2A5B
 CONTENT_MAX = 4096
 INTEGER_MAX = 2**63 - 1
 
+SIGNER_LEN, SIGNATURE_LEN = 32, 64
+
 Metadata = dict[str, str | int]
+
+
+class Signature(NamedTuple):
+    """What the tail says of its author: the signer's verifying key, and the signature of the digest of the frames."""
+
+    signer: bytes
+    signature: bytes
 
 
 def skippable_frame(magic: int, content: bytes) -> bytes:
@@ -28,9 +38,12 @@ def head_frame(kind: str, name: str | None, mtime_ns: int | None) -> bytes:
     return skippable_frame(MAGIC_HEAD, _encode(members))
 
 
-def tail_frame(size: int) -> bytes:
-    """The tail frame: *size* bytes of plaintext."""
-    return skippable_frame(MAGIC_TAIL, _encode({"size": size}))
+def tail_frame(size: int, signature: Signature | None = None) -> bytes:
+    """The tail frame: *size* bytes of plaintext, and who signed them."""
+    members: Metadata = {"size": size}
+    if signature is not None:
+        members |= {name: encode64(value) for name, value in signature._asdict().items()}
+    return skippable_frame(MAGIC_TAIL, _encode(members))
 
 
 def parse_head(content: bytes) -> Metadata:
@@ -48,7 +61,25 @@ def parse_tail(content: bytes, size: int) -> Metadata:
     members = _parse(content)
     if not isinstance(members.get("size"), int) or members["size"] != size:
         raise _damaged()
+    signature_in(members)
     return members
+
+
+def signature_in(tail: Metadata) -> Signature | None:
+    """The signature in the members of a tail frame; whether it is right is not looked at. Raises DamagedError."""
+    if "signer" not in tail and "signature" not in tail:
+        return None
+    return Signature(_bytes(tail.get("signer"), SIGNER_LEN), _bytes(tail.get("signature"), SIGNATURE_LEN))
+
+
+def _bytes(member: str | int | None, length: int) -> bytes:
+    try:
+        data = decode64(member.encode()) if isinstance(member, str) else b""
+    except ValueError:
+        raise _damaged() from None
+    if len(data) != length:
+        raise _damaged()
+    return data
 
 
 def _is_text(name: str) -> bool:

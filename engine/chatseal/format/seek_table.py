@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from chatseal.errors import DamagedError
+from chatseal.format import padding
 
 MAGIC_TABLE = 0x184D2A5E
 MAGIC_SEEKABLE = 0x8F92EAB1
@@ -16,11 +17,12 @@ FRAME_MAX = CONTENT_MAX + (CONTENT_MAX >> 8)
 HEADER_LEN = 8
 ROW_LEN = 8
 FOOTER_LEN = 9
-WITHOUT_CONTENT = 2  # head and tail
+ALWAYS_THERE = 2  # head and tail
+SKIPPABLE_HEADER_LEN = 8
 
 
 class FramePlace(NamedTuple):
-    """A data frame: its bytes in the stream, its content's bytes in the plaintext."""
+    """A frame: its bytes in the stream, its content's bytes in the plaintext."""
 
     at: int
     length: int
@@ -28,12 +30,19 @@ class FramePlace(NamedTuple):
     content_length: int
 
 
+def length_of(frames: int) -> int:
+    """Bytes of the table frame for so many frames before it."""
+    return HEADER_LEN + ROW_LEN * frames + FOOTER_LEN
+
+
 def table_length(footer: bytes) -> int:
     """Bytes of the whole table frame, from its last FOOTER_LEN bytes. Raises DamagedError."""
     frames = int.from_bytes(footer[:4], "little")
-    if len(footer) != FOOTER_LEN or footer[4] or int.from_bytes(footer[5:], "little") != MAGIC_SEEKABLE or not 2 <= frames <= FRAMES_MAX:
+    if len(footer) != FOOTER_LEN or footer[4] or int.from_bytes(footer[5:], "little") != MAGIC_SEEKABLE:
         raise _damaged()
-    return HEADER_LEN + ROW_LEN * frames + FOOTER_LEN
+    if not ALWAYS_THERE <= frames <= FRAMES_MAX:
+        raise _damaged()
+    return length_of(frames)
 
 
 def _damaged() -> DamagedError:
@@ -53,10 +62,15 @@ class SeekTable:
         if sys.byteorder == "big":
             rows.byteswap()
         lengths, contents = rows[0::2], rows[1::2]
-        if max(lengths) > FRAME_MAX or max(contents) > CONTENT_MAX or min(lengths) == 0:
+        # the frames without content are the head, the tail, and the padding after it
+        if contents[0] or 0 not in contents[1:]:
             raise _damaged()
-        # head and tail are the frames without content, and nothing else is
-        if contents[0] or contents[-1] or 0 in contents[1:-1]:
+        self._tail = tail = contents.index(0, 1)
+        if any(contents[tail:]) or len(contents) - tail - 1 > padding.FRAMES_MAX:
+            raise _damaged()
+        if max(lengths[: tail + 1]) > FRAME_MAX or max(contents) > CONTENT_MAX or min(lengths) == 0:
+            raise _damaged()
+        if not all(SKIPPABLE_HEADER_LEN <= length <= SKIPPABLE_HEADER_LEN + padding.CONTENT_MAX for length in lengths[tail + 1 :]):
             raise _damaged()
         self._at = array("Q", accumulate(lengths, initial=0))
         self._offset = array("Q", accumulate(contents, initial=0))
@@ -64,14 +78,19 @@ class SeekTable:
             raise _damaged()
 
     @property
-    def frames(self) -> int:
-        """Frames before the table, head and tail included."""
-        return len(self._at) - 1
-
-    @property
     def data_frames(self) -> int:
         """Frames with content."""
-        return self.frames - WITHOUT_CONTENT
+        return self._tail - 1
+
+    @property
+    def tail(self) -> FramePlace:
+        """Where the tail lies."""
+        return self.place(self._tail)
+
+    @property
+    def padding(self) -> list[FramePlace]:
+        """Where the padding frames lie."""
+        return [self.place(number) for number in range(self._tail + 1, len(self._at) - 1)]
 
     @property
     def plain_length(self) -> int:
@@ -79,7 +98,7 @@ class SeekTable:
         return self._offset[-1]
 
     def place(self, frame: int) -> FramePlace:
-        """Where frame number *frame* lies; 0 is the head, the last one the tail."""
+        """Where frame number *frame* lies; 0 is the head."""
         at, offset = self._at[frame], self._offset[frame]
         return FramePlace(at, self._at[frame + 1] - at, offset, self._offset[frame + 1] - offset)
 

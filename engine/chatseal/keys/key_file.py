@@ -8,7 +8,7 @@ from typing import BinaryIO
 from chatseal.errors import KeyExposedError, KeyFormatError, TargetExistsError
 
 FILE_MAX = 65536
-PUBLIC = b"chatseal-public-key"
+PUBLIC = (b"chatseal-public-key", b"chatseal-verifying-key")
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 SECRETS = "/run/secrets"  # where containers are given theirs, readable by all inside
 CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd gives a service its own, in a folder nobody else can enter
@@ -31,7 +31,7 @@ def read_private(path: str | os.PathLike[str]) -> bytes:
         about = os.fstat(file.fileno())
         data = _read(file, os.fspath(path))
     exposed = os.name == "posix" and stat.S_ISREG(about.st_mode) and about.st_mode & OTHERS and not _is_given(path)
-    if exposed and PUBLIC not in data:  # that one is no secret, and the caller will say that it is the wrong kind
+    if exposed and not any(word in data for word in PUBLIC):  # that one is no secret, and the caller will say that it is the wrong kind
         raise KeyExposedError(f"{os.fspath(path)} can be read by others on this machine")
     return data
 

@@ -21,7 +21,8 @@ PUBLIC = "chatseal-public-key"
 PRIVATE = "chatseal-private-key"
 
 
-def _decode(text: str, word: str, length: int, what: str) -> bytes:
+def decode(text: str, word: str, length: int, what: str) -> bytes:
+    """The *length* bytes in the line of a key file that begins with *word*. Raises KeyFormatError."""
     words = text.split()
     try:
         if len(words) == 2 and words[0] == word and len(data := decode64(words[1].encode())) == length:
@@ -52,7 +53,7 @@ class PublicKey:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """From the line of a `.pub` file. Raises KeyFormatError."""
-        return cls(_decode(text, PUBLIC, MLKEM_PUBLIC_LEN + X25519_LEN, "public"))
+        return cls(decode(text, PUBLIC, MLKEM_PUBLIC_LEN + X25519_LEN, "public"))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
@@ -103,7 +104,7 @@ class PrivateKey:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """From the line of a private key file. Raises KeyFormatError."""
-        return cls(_decode(text, PRIVATE, MLKEM_SEED_LEN + X25519_LEN, "private"))
+        return cls(decode(text, PRIVATE, MLKEM_SEED_LEN + X25519_LEN, "private"))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:

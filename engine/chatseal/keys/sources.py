@@ -23,6 +23,7 @@ from chatseal.errors import KeyFormatError, KeySourceError
 from chatseal.keys import key_file
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PRIVATE, PUBLIC, PrivateKey
+from chatseal.keys.signing_key import SIGNING, VERIFYING
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -151,6 +152,8 @@ def opener_of(data: bytes, where: str) -> BackupKey | PrivateKey:
         return PrivateKey.from_text(text)
     if first == [PUBLIC]:
         raise WrongKindError(f"{where} holds a public key, which only seals, as in --to; its private key opens")
+    if first in ([SIGNING], [VERIFYING]):
+        raise WrongKindError(f"{where} holds a key for signatures, which neither seals nor opens; --sign and --from take it")
     try:
         return BackupKey.from_digits(text)
     except KeyFormatError:

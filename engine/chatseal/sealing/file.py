@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import IO, Literal, overload
 
+from chatseal.keys.signing_key import SigningKey
 from chatseal.keys.slots import Holder, Opener
 from chatseal.sealing.budget import FRAME_SIZE, LEVEL, Budget
 from chatseal.sealing.reader import SealedReader
@@ -26,6 +27,8 @@ def open(
     frame_size: int = FRAME_SIZE,
     threads: int | None = None,
     memory: int | None = None,
+    sign: SigningKey | None = None,
+    padded: bool = False,
 ) -> SealedWriter: ...
 
 
@@ -38,6 +41,8 @@ def open(  # type: ignore[misc]
     frame_size: int = FRAME_SIZE,
     threads: int | None = None,
     memory: int | None = None,
+    sign: SigningKey | None = None,
+    padded: bool = False,
 ) -> SealedReader | SealedWriter:
     """A sealed file as a buffered binary file object of its plaintext.
 
@@ -47,5 +52,5 @@ def open(  # type: ignore[misc]
         return SealedReader(file, key)  # type: ignore[arg-type]
     if mode not in ("wb", "xb"):
         raise ValueError(f"mode is 'rb', 'wb' or 'xb', not {mode!r}")
-    budget = Budget.of(threads, memory)
-    return SealedWriter(file, key, SealOptions(level, frame_size), budget, overwrite=mode == "wb")  # type: ignore[arg-type]
+    options, budget = SealOptions(level, frame_size, sign, padded), Budget.of(threads, memory)
+    return SealedWriter(file, key, options, budget, overwrite=mode == "wb")  # type: ignore[arg-type]

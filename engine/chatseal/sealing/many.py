@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chatseal import _core
 from chatseal.events import FileReport, Progress, Report, Summary
+from chatseal.keys.signing_key import SigningKey, VerifyingKey
 from chatseal.keys.slots import Holder, Opener, holders_of, openers_of
 from chatseal.sealing.budget import FRAME_SIZE, LEVEL, Budget
 from chatseal.sealing.seal import SealOptions, seal_into_file
@@ -157,6 +158,8 @@ def seal_many(
     threads: int | None = None,
     memory: int | None = None,
     overwrite: bool = False,
+    sign: SigningKey | None = None,
+    padded: bool = False,
     progress: Report | None = None,
 ) -> Generator[FileReport]:
     """Seal every file in *sources*, folders with all below them, into *folder* as NAME.seal; yields a FileReport as each ends.
@@ -165,7 +168,7 @@ def seal_many(
     Closing the iterator stops after the files under way.
 
     Raises ValueError before any work if two files would get one name."""
-    holders, options, budget = holders_of(key), SealOptions(level, frame_size), Budget.of(threads, memory)
+    holders, options, budget = holders_of(key), SealOptions(level, frame_size, sign, padded), Budget.of(threads, memory)
     work = jobs(sources, folder, lambda name: name + SUFFIX)
     count = budget.for_sealing(level, frame_size, None)[0]
     one_lane = Budget(1, None)
@@ -189,6 +192,7 @@ def unseal_many(
     threads: int | None = None,
     memory: int | None = None,
     overwrite: bool = False,
+    author: VerifyingKey | None = None,
     progress: Report | None = None,
 ) -> Generator[FileReport]:
     """Unseal every file in *sources*, folders with all below them, into *folder* without the ending .seal; otherwise like seal_many."""
@@ -200,6 +204,7 @@ def unseal_many(
 
     def one(job: Job, threads: int, lane: threading.local, progress: Report | None) -> Summary:
         with open_source(job.source) as source, FileTarget(job.target, overwrite=overwrite, mode=PRIVATE) as target:
-            return unseal_into_file(source, target, openers, Budget(threads, memory if threads > 1 else None), progress=progress)
+            own = Budget(threads, memory if threads > 1 else None)
+            return unseal_into_file(source, target, openers, own, author=author, progress=progress)
 
     return run_jobs(work, count, one, progress, None)

@@ -9,8 +9,10 @@ from typing import IO, TYPE_CHECKING, Any
 from chatseal import _core
 from chatseal.errors import DamagedError, IntegrityError, TruncatedError
 from chatseal.format import metadata
+from chatseal.format.padding import MAGIC_PADDING
 from chatseal.format.payload import RECORD_PLAIN, RECORD_SEALED, stream_length
-from chatseal.format.seek_table import FOOTER_LEN, FramePlace, SeekTable, table_length
+from chatseal.format.seek_table import FOOTER_LEN, SKIPPABLE_HEADER_LEN, FramePlace, SeekTable, table_length
+from chatseal.keys.signing_key import VerifyingKey
 from chatseal.keys.slots import Opener, openers_of
 from chatseal.sealing.faults import codec_errors, length_error
 from chatseal.sealing.opening import open_header, read_header
@@ -18,8 +20,6 @@ from chatseal.sealing.source import flat
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-SKIPPABLE_HEADER_LEN = 8
 
 
 class _Ranges:
@@ -115,14 +115,17 @@ class SealedReader(io.BufferedIOBase):
         if whole > length:
             raise self._disagrees()
         self._table = SeekTable(self._stream(length - whole, whole), length)
-        self.metadata = metadata.parse_head(self._skippable(0, metadata.MAGIC_HEAD))
-        metadata.parse_tail(self._skippable(self._table.frames - 1, metadata.MAGIC_TAIL), self._table.plain_length)
+        self.metadata = metadata.parse_head(self._skippable(self._table.place(0), metadata.MAGIC_HEAD))
+        tail = metadata.parse_tail(self._skippable(self._table.tail, metadata.MAGIC_TAIL), self._table.plain_length)
+        signature = metadata.signature_in(tail)
+        self._signer = VerifyingKey(signature.signer) if signature is not None else None
+        for place in self._table.padding:
+            self._check_padding(place)
 
     def _disagrees(self) -> DamagedError:
         return DamagedError(f"{self._ranges.name} is damaged: what it says of itself does not agree")
 
-    def _skippable(self, number: int, magic: int) -> bytes:
-        place = self._table.place(number)
+    def _skippable(self, place: FramePlace, magic: int) -> bytes:
         if not SKIPPABLE_HEADER_LEN <= place.length <= SKIPPABLE_HEADER_LEN + metadata.CONTENT_MAX:
             raise self._disagrees()
         frame = self._stream(place.at, place.length)
@@ -130,6 +133,12 @@ class SealedReader(io.BufferedIOBase):
         if frame != metadata.skippable_frame(magic, content):
             raise self._disagrees()
         return content
+
+    def _check_padding(self, place: FramePlace) -> None:
+        """That nothing hides between tail and table from a reader that skips; that it is all zeros is for `verify`."""
+        content = (place.length - SKIPPABLE_HEADER_LEN).to_bytes(4, "little")
+        if self._stream(place.at, SKIPPABLE_HEADER_LEN) != MAGIC_PADDING.to_bytes(4, "little") + content:
+            raise self._disagrees()
 
     def _stream(self, at: int, length: int) -> bytes:
         """*length* authenticated bytes of the stream at *at*: one range of the file."""
@@ -169,6 +178,16 @@ class SealedReader(io.BufferedIOBase):
     def frames(self) -> int:
         """Frames with content."""
         return self._table.data_frames
+
+    @property
+    def padding(self) -> int:
+        """Bytes of stream that are there for the length alone."""
+        return sum(place.length for place in self._table.padding)
+
+    @property
+    def signer(self) -> VerifyingKey | None:
+        """Who signed the file, as it says itself: only `verify` and `unseal` check that, of an author who is demanded."""
+        return self._signer
 
     def readinto(self, buffer: "Buffer") -> int:
         """Fill *buffer* from the position on; fewer bytes than it holds only at the end."""

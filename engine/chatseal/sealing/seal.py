@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from chatseal import _core
 from chatseal.errors import LimitError
 from chatseal.events import Report, Reporter, Summary
-from chatseal.format import metadata
+from chatseal.format import metadata, padding
 from chatseal.format.header import Header
 from chatseal.format.labels import SEALED
 from chatseal.format.payload import PREFIX_LEN, RECORD_SEALED, SALT_LEN, PayloadKey, derive
-from chatseal.format.seek_table import FRAMES_MAX, WITHOUT_CONTENT
+from chatseal.format.seek_table import ALWAYS_THERE, FRAMES_MAX, length_of
 from chatseal.keys.secret import Secret
+from chatseal.keys.signing_key import SigningKey
 from chatseal.keys.slots import Holder, holders_of, wrap
+from chatseal.sealing import authorship
 from chatseal.sealing.budget import FRAME_SIZE, LEVEL, Budget, check_frame_size, check_level
 from chatseal.sealing.crew import run
 from chatseal.sealing.faults import codec_errors, sealing_error
@@ -33,10 +35,14 @@ class SealOptions:
 
     level: int = LEVEL
     frame_size: int = FRAME_SIZE
+    sign: SigningKey | None = None
+    padded: bool = False
 
     def __post_init__(self) -> None:
         check_level(self.level)
         check_frame_size(self.frame_size)
+        if self.sign is not None and not isinstance(self.sign, SigningKey):
+            raise TypeError(f"a file is signed with a SigningKey, not with {type(self.sign).__name__}")
 
 
 class Seal:
@@ -69,18 +75,48 @@ class Seal:
         pipe = pipe or _core.SealPipeline(self._slot_count)
         head = metadata.head_frame("stream" if name is None else "file", name, mtime_ns)
         options = self._options
-        pipe.begin(self.payload.key, self.payload.nonce, options.level, options.frame_size, head, positioned, target, grow_at=grow_at)
+        with codec_errors():
+            pipe.begin(
+                self.payload.key,
+                self.payload.nonce,
+                options.level,
+                options.frame_size,
+                head,
+                positioned,
+                target,
+                digest_prefix=authorship.PREFIX if options.sign is not None else None,
+                grow_at=grow_at,
+            )
         return pipe
 
+    def finish(self, pipe: _core.SealPipeline) -> Iterator[bytes]:
+        """The last records of a payload whose *pipe* is done, piece by piece: padding can be long."""
+        sign = self._options.sign
+        with codec_errors():
+            tail = metadata.tail_frame(pipe.content_taken, authorship.sign(sign, pipe.digest()) if sign is not None else None)
+            frames = pipe.frames + ALWAYS_THERE
+            pad = padding.padding_of(pipe.stream_length + len(tail) + length_of(frames)) if self._options.padded else []
+            if frames + len(pad) > FRAMES_MAX:
+                raise _too_large()
+            pipe.finish(tail, pad)
+            while piece := pipe.last_records():
+                yield piece
+
+    def finish_into(self, pipe: _core.SealPipeline, target: FileTarget) -> int:
+        """Write what the workers could not: the last records, then the header. The bytes of the whole file."""
+        records_at = self.header_length + PREFIX_LEN
+        end = records_at + pipe.records * RECORD_SEALED
+        for piece in self.finish(pipe):
+            target.write_at(end, piece)
+            end += len(piece)
+        target.write_at(0, self.header(end - self.header_length) + self.payload.prefix)
+        return end
+
     def summary(self, pipe: _core.SealPipeline, sealed_bytes: int) -> Summary:
+        sign = self._options.sign
+        signer = sign.verifying_key.text if sign is not None else None
         seconds = time.perf_counter() - self._began
-        return Summary(pipe.content_taken, sealed_bytes, pipe.frames - WITHOUT_CONTENT, seconds, self.threads, pipe.order_ns / 1e9)
-
-
-def finish(pipe: _core.SealPipeline) -> bytes:
-    """The last records of a payload whose pipeline is done."""
-    with codec_errors():
-        return pipe.finish(metadata.tail_frame(pipe.content_taken))
+        return Summary(pipe.content_taken, sealed_bytes, pipe.frames, seconds, self.threads, pipe.order_ns / 1e9, signer)
 
 
 def feeder(pipe: _core.SealPipeline, source: Source) -> Callable[[], None]:
@@ -99,8 +135,14 @@ def feeder(pipe: _core.SealPipeline, source: Source) -> Callable[[], None]:
 
 def check_fits(source: Source, options: SealOptions) -> None:
     """Raise LimitError before the work rather than after it."""
-    if source.length is not None and source.length > options.frame_size * 2**20 + (4 << 20) * 2**20 + (16 << 20) * (FRAMES_MAX - 2**21 - 2):
-        raise LimitError("the source is larger than a sealed file can be with this frame size")
+    others = ALWAYS_THERE + (padding.FRAMES_MAX if options.padded else 0)
+    most = options.frame_size * 2**20 + (4 << 20) * 2**20 + (16 << 20) * (FRAMES_MAX - 2**21 - others)
+    if source.length is not None and source.length > most:
+        raise _too_large()
+
+
+def _too_large() -> LimitError:
+    return LimitError("the source is larger than a sealed file can be with this frame size")
 
 
 def pieces(
@@ -126,11 +168,13 @@ def pieces(
         failed=lambda: sealing_error(pipe.fault(), source.name or "the source", "the target"),
     )
     source.check_unchanged()
-    last = finish(pipe)
-    yield last
+    sealed_bytes = work.header_length + PREFIX_LEN + pipe.records * RECORD_SEALED
+    for piece in work.finish(pipe):
+        sealed_bytes += len(piece)
+        yield piece
     reporter.finish(pipe.content_done)
     if done is not None:
-        done(work.summary(pipe, work.header_length + PREFIX_LEN + pipe.records * RECORD_SEALED + len(last)))
+        done(work.summary(pipe, sealed_bytes))
 
 
 def seal_into_file(
@@ -158,13 +202,10 @@ def seal_into_file(
     ):
         raise AssertionError("a positioned target has no pieces")
     source.check_unchanged()
-    end = pipe.records * RECORD_SEALED
-    last = finish(pipe)
-    target.write_at(records_at + end, last)
-    target.write_at(0, work.header(PREFIX_LEN + end + len(last)) + work.payload.prefix)
+    sealed_bytes = work.finish_into(pipe, target)
     target.commit()
     reporter.finish(pipe.content_done)
-    return work.summary(pipe, records_at + end + len(last))
+    return work.summary(pipe, sealed_bytes)
 
 
 def seal(
@@ -177,6 +218,8 @@ def seal(
     threads: int | None = None,
     memory: int | None = None,
     overwrite: bool = False,
+    sign: SigningKey | None = None,
+    padded: bool = False,
     progress: Report | None = None,
 ) -> Summary:
     """Compress and encrypt *source* into *target* for the holders of *key*, on all cores, in constant memory.
@@ -187,9 +230,10 @@ def seal(
 
     *level* is zstd's, -7 to 22; *frame_size* is the plaintext in a frame, 64 KiB to 16 MiB, which is what a random read decompresses.
     *threads* is all cores if None; *memory* limits buffers in bytes. *progress* is called with a Progress in this thread.
+    *sign* shows who sealed the file, to those who demand it. *padded* makes the length say little, for at most 12 % of it.
 
     Raises TargetExistsError, SourceChangedError, LimitError, OSError. May be called from several threads at once."""
-    holders, options, budget = holders_of(key), SealOptions(level, frame_size), Budget.of(threads, memory)
+    holders, options, budget = holders_of(key), SealOptions(level, frame_size, sign, padded), Budget.of(threads, memory)
     with open_source(source) as opened:
         if isinstance(target, (str, os.PathLike)) and not is_special(target):
             with FileTarget(target, overwrite=overwrite, mode=ORDINARY) as file:
@@ -201,14 +245,22 @@ def seal(
         return summaries[0]
 
 
-def seal_bytes(data: "Buffer", key: Holder | Sequence[Holder], *, level: int = LEVEL, threads: int = 1) -> bytes:
+def seal_bytes(
+    data: "Buffer",
+    key: Holder | Sequence[Holder],
+    *,
+    level: int = LEVEL,
+    threads: int = 1,
+    sign: SigningKey | None = None,
+    padded: bool = False,
+) -> bytes:
     """*data* as a sealed file in memory: for small messages. Any contiguous buffer, not copied."""
     holders, budget = holders_of(key), Budget.of(threads, None)
     with open_source(data) as source:
-        work = Seal(holders, SealOptions(level), budget, size=source.length)
+        work = Seal(holders, SealOptions(level, sign=sign, padded=padded), budget, size=source.length)
         pipe = work.begin(source.positioned, None)
         records = [bytes(piece) for piece in run(pipe, work.threads, failed=lambda: sealing_error(pipe.fault(), "the data", "memory"))]
-        records.append(finish(pipe))
+        records += work.finish(pipe)
     payload = work.payload.prefix + b"".join(records)
     return work.header(len(payload)) + payload
 
@@ -221,8 +273,10 @@ def seal_chunks(
     frame_size: int = FRAME_SIZE,
     threads: int | None = None,
     memory: int | None = None,
+    sign: SigningKey | None = None,
+    padded: bool = False,
 ) -> Iterator[bytes]:
     """The sealed file of the plaintext in *chunks*, buffers of any size, as bytes objects. Closing the iterator stops the work."""
-    holders, options, budget = holders_of(key), SealOptions(level, frame_size), Budget.of(threads, memory)
+    holders, options, budget = holders_of(key), SealOptions(level, frame_size, sign, padded), Budget.of(threads, memory)
     for piece in pieces(chunk_source(chunks), holders, options, budget):
         yield bytes(piece)

@@ -10,11 +10,12 @@ from chatseal import _core
 from chatseal.events import Report, Reporter, Summary
 from chatseal.format import metadata
 from chatseal.format.payload import PREFIX_LEN
-from chatseal.format.seek_table import WITHOUT_CONTENT
+from chatseal.keys.signing_key import VerifyingKey
 from chatseal.keys.slots import Opener, openers_of
+from chatseal.sealing import authorship
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.crew import run
-from chatseal.sealing.faults import length_error, unsealing_error
+from chatseal.sealing.faults import codec_errors, length_error, unsealing_error
 from chatseal.sealing.opening import RawHeader, open_header, read_header, taker
 from chatseal.sealing.source import PathLike, Readable, Source, buffer_of, chunk_source, open_source
 from chatseal.sealing.target import PRIVATE, FileTarget, Writable, is_special, open_special, write_all
@@ -28,9 +29,15 @@ _DISCARD = 1 << 16
 class Unseal:
     """One sealed file being opened: header read, key found, native pipeline ready. Used once."""
 
-    def __init__(self, source: Source, openers: Sequence[Opener], budget: Budget, target_name: str) -> None:
-        """Raises everything that can be wrong with a header."""
+    def __init__(
+        self, source: Source, openers: Sequence[Opener], budget: Budget, target_name: str, author: VerifyingKey | None = None
+    ) -> None:
+        """Raises everything that can be wrong with a header. With *author*, `run` demands their signature."""
+        if author is not None and not isinstance(author, VerifyingKey):
+            raise TypeError(f"an author is shown by a VerifyingKey, not by {type(author).__name__}")
         self._began = time.perf_counter()
+        self._author = author
+        self._signer: VerifyingKey | None = None  # that the tail names
         self._source, self._target_name = source, target_name
         self._name = source.name or "the sealed data"
         self._found: RawHeader = read_header(taker(source), self._name)
@@ -85,7 +92,9 @@ class Unseal:
         Raises IntegrityError after everything before the fault has been yielded or written."""
         self.pipe = pipe = pipe or _core.UnsealPipeline(*self._slots)
         records = self._positioned_records()
-        pipe.begin(self._key.key, self._key.nonce, self._ring, records, target)
+        prefix = authorship.PREFIX if self._author is not None else None
+        with codec_errors():
+            pipe.begin(self._key.key, self._key.nonce, self._ring, records, target, digest_prefix=prefix)
         reporter = Reporter(progress, None)
         pieces = run(
             pipe,
@@ -103,7 +112,12 @@ class Unseal:
         if error := length_error(self._name, self._found.header.size, self._payload_length(ended=True)):
             raise error
         metadata.parse_head(pipe.head)
-        metadata.parse_tail(pipe.tail, pipe.content_done)
+        signature = metadata.signature_in(metadata.parse_tail(pipe.tail, pipe.content_done))
+        if self._author is not None:
+            with codec_errors():
+                digest = pipe.digest()
+            authorship.check_author(self._name, self._author, signature, digest)
+        self._signer = VerifyingKey(signature.signer) if signature is not None else None
         reporter.finish(pipe.content_done)
 
     def _feeder(self, pipe: _core.UnsealPipeline) -> Callable[[], None]:
@@ -154,10 +168,11 @@ class Unseal:
         return Summary(
             self.pipe.content_done,
             len(self._found.raw) + length,
-            self.pipe.frames - WITHOUT_CONTENT,
+            self.pipe.frames,
             seconds,
             self.threads,
             self.pipe.order_ns / 1e9,
+            self._signer.text if self._signer is not None else None,
         )
 
 
@@ -168,10 +183,16 @@ def exhaust(pieces: Iterator[memoryview]) -> None:
 
 
 def unseal_into_file(
-    source: Source, target: FileTarget, openers: Sequence[Opener], budget: Budget, *, progress: Report | None = None
+    source: Source,
+    target: FileTarget,
+    openers: Sequence[Opener],
+    budget: Budget,
+    *,
+    author: VerifyingKey | None = None,
+    progress: Report | None = None,
 ) -> Summary:
     """Unseal into *target*, which the workers write, and commit it with the time of modification it was sealed with."""
-    work = Unseal(source, openers, budget, str(target.path))
+    work = Unseal(source, openers, budget, str(target.path), author)
     work.check_length()
     exhaust(work.run((target.descriptor, 0), progress=progress))
     target.commit(work.mtime_ns)
@@ -186,6 +207,7 @@ def unseal(
     threads: int | None = None,
     memory: int | None = None,
     overwrite: bool = False,
+    author: VerifyingKey | None = None,
     progress: Report | None = None,
 ) -> Summary:
     """Authenticate, decrypt and decompress a sealed file into *target*.
@@ -194,15 +216,16 @@ def unseal(
     *target* is a path, where the plaintext appears whole or not at all, readable by its owner alone; a binary file object, which gets
     authenticated bytes in order; or a writable buffer at least as long as the plaintext, filled where it lies.
     *key* is a BackupKey, a PrivateKey, or a list of them. *threads*, *memory* and *progress* as for seal.
+    *author* demands that the holder of this key's signing key signed the file. Without it no signature is checked.
 
     Raises WrongKeyError, IntegrityError (with its kinds), TargetExistsError, OSError. What a file object or buffer got before is a
-    true prefix."""
+    true prefix of what was sealed; who sealed it shows at the end only."""
     openers, budget = openers_of(key), Budget.of(threads, memory)
     with open_source(source) as opened:
         if isinstance(target, (str, os.PathLike)) and not is_special(target):
             with FileTarget(target, overwrite=overwrite, mode=PRIVATE) as file:
-                return unseal_into_file(opened, file, openers, budget, progress=progress)
-        work = Unseal(opened, openers, budget, "the target")
+                return unseal_into_file(opened, file, openers, budget, author=author, progress=progress)
+        work = Unseal(opened, openers, budget, "the target", author)
         if not isinstance(target, (str, os.PathLike)) and (buffer := buffer_of(target)) is not None:
             exhaust(work.run(buffer, progress=progress))
         else:
@@ -218,6 +241,7 @@ def verify(
     *,
     threads: int | None = None,
     memory: int | None = None,
+    author: VerifyingKey | None = None,
     progress: Report | None = None,
 ) -> Summary:
     """Do everything that unseal does but write: every record authenticated, every frame decompressed, every boundary walked.
@@ -225,26 +249,32 @@ def verify(
     Raises what unseal raises."""
     openers, budget = openers_of(key), Budget.of(threads, memory)
     with open_source(source) as opened:
-        work = Unseal(opened, openers, budget, "nowhere")
+        work = Unseal(opened, openers, budget, "nowhere", author)
         work.check_length()
         exhaust(work.run(False, progress=progress))
         return work.summary()
 
 
-def unseal_bytes(data: "Buffer", key: Opener | Sequence[Opener]) -> bytes:
+def unseal_bytes(data: "Buffer", key: Opener | Sequence[Opener], *, author: VerifyingKey | None = None) -> bytes:
     """The plaintext of a sealed file in memory: for small messages. Any contiguous buffer, not copied."""
     with open_source(data) as source:
-        work = Unseal(source, openers_of(key), Budget.of(1, None), "memory")
+        work = Unseal(source, openers_of(key), Budget.of(1, None), "memory", author)
         work.check_length()
         return b"".join([bytes(piece) for piece in work.run(None)])
 
 
 def unseal_chunks(
-    chunks: "Iterable[Buffer]", key: Opener | Sequence[Opener], *, threads: int | None = None, memory: int | None = None
+    chunks: "Iterable[Buffer]",
+    key: Opener | Sequence[Opener],
+    *,
+    threads: int | None = None,
+    memory: int | None = None,
+    author: VerifyingKey | None = None,
 ) -> Iterator[bytes]:
     """The plaintext of the sealed file in *chunks*, buffers of any size, as bytes objects of one frame each.
 
-    What was yielded before an IntegrityError is a true prefix. Closing the iterator stops the work."""
+    What was yielded before an IntegrityError is a true prefix of what was sealed; who sealed it shows at the end only.
+    Closing the iterator stops the work."""
     openers, budget = openers_of(key), Budget.of(threads, memory)
-    for piece in Unseal(chunk_source(chunks), openers, budget, "the caller").run(None):
+    for piece in Unseal(chunk_source(chunks), openers, budget, "the caller", author).run(None):
         yield bytes(piece)

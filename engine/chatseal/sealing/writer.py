@@ -13,7 +13,7 @@ from chatseal.keys.slots import Holder, holders_of
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.crew import Crew
 from chatseal.sealing.faults import sealing_error
-from chatseal.sealing.seal import Seal, SealOptions, finish
+from chatseal.sealing.seal import Seal, SealOptions
 from chatseal.sealing.source import flat
 from chatseal.sealing.target import ORDINARY, FileTarget, Writable, write_all
 
@@ -131,17 +131,16 @@ class SealedWriter(io.BufferedIOBase):
         self._pipe.end()
         self._serve(_core.DONE)
         self._crew.dismiss()
-        last = finish(self._pipe)
-        end = self._pipe.records * RECORD_SEALED
-        records_at = self._seal.header_length + PREFIX_LEN
         if self._file is not None:
-            self._file.write_at(records_at + end, last)
-            self._file.write_at(0, self._seal.header(PREFIX_LEN + end + len(last)) + self._seal.payload.prefix)
+            sealed_bytes = self._seal.finish_into(self._pipe, self._file)
             self._file.commit()
         else:
             assert self._writable is not None
-            write_all(self._writable, last)
-        self.summary = self._seal.summary(self._pipe, records_at + end + len(last))
+            sealed_bytes = self._seal.header_length + PREFIX_LEN + self._pipe.records * RECORD_SEALED
+            for piece in self._seal.finish(self._pipe):
+                write_all(self._writable, piece)
+                sealed_bytes += len(piece)
+        self.summary = self._seal.summary(self._pipe, sealed_bytes)
 
     def discard(self) -> None:
         """Give up: no file appears."""

@@ -6,6 +6,7 @@ from chatseal.cli.command import Table
 
 NEW = ("A backup key; write its digits down, or copy the file to where a fire does not reach", "chatseal key new --out my.key")
 PAIR = ("A pair; the machine that makes backups gets only server.key.pub", "chatseal key pair --out server.key")
+SIGNER = ("A signer's key; whoever takes your backups for yours gets me.sign.pub", "chatseal key signer --out me.sign")
 SHEET = ("A page to print, with all that is needed to restore", "chatseal key sheet --key-file my.key -o sheet.pdf")
 REPAIR = ("A key that was typed with a mistake", "chatseal key repair msgstore.db.seal --key-file typed.txt --out right.key")
 LIST = ("Who can open a file", "chatseal key list chat.db.seal")
@@ -15,6 +16,7 @@ ROTATE = ("A new key instead of the old one", "chatseal key rotate chat.db.seal 
 COMMANDS = {  # name: (module, what it does)
     "new": ("chatseal.cli.key.new", "Make a backup key: 64 hexadecimal digits."),
     "pair": ("chatseal.cli.key.pair", "Make a key pair: one half seals, the other opens."),
+    "signer": ("chatseal.cli.key.signer", "Make a signer's key: one half signs, the other shows it."),
     "keep": ("chatseal.cli.key.keep", "Put a backup key into the system's keyring."),
     "sheet": ("chatseal.cli.key.sheet", "Put a backup key on a page to print."),
     "repair": ("chatseal.cli.key.repair", "Find the mistake in a backup key that was typed."),
@@ -25,7 +27,7 @@ COMMANDS = {  # name: (module, what it does)
 }
 
 
-@click.group(cls=Table, table=COMMANDS, synopsis="COMMAND ...", examples=[NEW, PAIR, SHEET, REPAIR, LIST, ADD, REMOVE, ROTATE])
+@click.group(cls=Table, table=COMMANDS, synopsis="COMMAND ...", examples=[NEW, PAIR, SIGNER, SHEET, REPAIR, LIST, ADD, REMOVE, ROTATE])
 def command() -> None:
     """Make, keep, print and repair keys; list and change who can open a sealed file.
 
