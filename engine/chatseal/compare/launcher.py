@@ -7,7 +7,6 @@ one has a few megabytes, and imports neither the package nor anything it can do 
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -39,7 +38,6 @@ def launch(pipeline: list[list[str]], stdin: str, stdout: str) -> dict[str, obje
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # inherited from who held signals back while starting this
     try:
         print(json.dumps(launch(*json.loads(sys.argv[1]))))
     except OSError as error:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,12 +40,21 @@ class PipelineError(Exception):
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C and requests to end wait for the end of the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    """Ctrl-C and requests to end wait for the end of the block. Elsewhere than in the main thread they never come."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {}
     try:
+        for number in _INTERRUPTIONS:  # a mask would not do: the handler runs here too if another thread gets the signal
+            before[number] = signal.signal(number, lambda number, _: came.append(number))
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def run(

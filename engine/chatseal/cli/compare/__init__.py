@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +138,12 @@ def _check_picture(picture: str | None, force: bool) -> None:
     """Fail now rather than after minutes."""
     if picture is None:
         return
-    if find_spec("matplotlib") is None:
-        raise MatplotlibMissingError("the plot needs matplotlib, which is not installed")
+    try:
+        import chatseal.compare.plot  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise MatplotlibMissingError("the plot needs matplotlib, which is not installed") from None
     if not force and os.path.lexists(picture):
         raise TargetExistsError(f"{picture} exists")
 
