@@ -24,17 +24,18 @@ from chatseal.cli.compare.table import HEADS, NEXT_DAY
 from chatseal.compare.peers import PEERS, Peer
 from cli.command import COMMAND, PATIENCE, Ran, Run, environment
 
+NAME = "-c a::b: 'q'|$(x)*;\033[31m.db"
 ONCE = ["--rounds", "1", "--level", "3", "--threads", "2"]
 WITH_AGE = pytest.mark.skipif(not all(map(shutil.which, ["zstd", "age"])), reason="zstd and age are not installed")
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A chat database of a megabyte."""
+    """A chat database of a megabyte, with a name that must mean nothing to any tool or terminal."""
     pytest.importorskip("numpy")
     from chatseal.sample import write_sample
 
-    path = tmp_path_factory.mktemp("compare") / "chat.db"
+    path = tmp_path_factory.mktemp("compare") / NAME
     write_sample(path, 1_000_000)
     return path
 
@@ -191,7 +192,7 @@ def test_people_get_a_table_whose_columns_are_aligned(run: Run, database: Path, 
     assert (ran.code, ran.err) == (0, "")
     about, table, commands = (part.splitlines() for part in ran.out.decode().split("\n\n"))
     assert [line.split()[0] for line in about] == ["file", "machine", "scratch", "measured"]
-    assert "chat.db, 1." in about[0]
+    assert "-c a::b: 'q'|$(x)*;\\x1b[31m.db, 1." in about[0]
     assert "later.db, 1." in about[0]
     assert str(scratch) in about[2]
     head, *rows = table
@@ -246,6 +247,7 @@ def test_a_tool_that_is_not_installed_is_named_with_its_package(run: Run, databa
     lines = [json.loads(line) for line in run("compare", database, *ONCE, "--scratch", scratch, "--json", PATH=str(fake)).out.splitlines()]
     assert {line["tool"] for line in lines} == {peer.name for peer in PEERS}
     assert [line["tool"] for line in lines if "not_installed" not in line] == ["chatseal"]
+    assert run("compare", database, *ONCE, "--scratch", scratch, "--tool", "restic", PATH=str(fake)).code == 1, "nothing was measured"
 
 
 def hanging(fake: Path) -> str:

@@ -131,7 +131,7 @@ def command(
         parts = [about, table.table(outcomes), table.failures(outcomes), table.absences(absent), table.commands(outcomes, threads)]
         out.show({}, "\n\n".join("\n".join(part) for part in parts if part))
     failed = sum(bool(outcome.error) for outcome in outcomes)
-    return EXIT_OK if not failed else EXIT_FAILED if failed == len(outcomes) else EXIT_PARTLY
+    return EXIT_FAILED if failed == len(outcomes) else EXIT_PARTLY if failed else EXIT_OK
 
 
 def _check_picture(picture: str | None, force: bool) -> None:
