@@ -64,8 +64,8 @@ def main() -> int:
     with inputs.scratch() as scratch:
         outcomes = contest.run(scratch, _tell)
     absent = [peer for peer in PEERS if peer.missing()]
-    parts = [table.table(outcomes), ratios(outcomes, given.levels), table.failures(outcomes), table.absences(absent)]
-    print("\n\n".join("\n".join(part) for part in [*parts, table.commands(outcomes, given.threads)] if part))
+    parts = [table.table(outcomes), ratios(outcomes, given.levels), table.disturbance(outcomes), table.failures(outcomes)]
+    print("\n\n".join("\n".join(part) for part in [*parts, table.absences(absent), table.commands(outcomes, given.threads)] if part))
     if given.json:
         report = {"machine": machine.facts(), "rows": table.records(outcomes, absent, given.threads)}
         given.json.write_text(json.dumps(report, indent=1) + os.linesep)

@@ -104,7 +104,7 @@ def watched(database: Path, later: Path, tmp_path_factory: pytest.TempPathFactor
     fake, scratch = tmp_path_factory.mktemp("slow"), Path(tempfile.mkdtemp(prefix="cs-"))
     path = os.environ["PATH"]
     for program in {program for peer in PEERS if not peer.missing() for program in peer.programs}:
-        path = write(fake, program, f'sleep 0.1; exec {shutil.which(program)} "$@"')
+        path = write(fake, program, f'sleep 0.06; exec {shutil.which(program)} "$@"')
     command = [*COMMAND, "compare", str(database), str(later), *ONCE, "--scratch", str(scratch), "--json"]
     arguments: set[bytes] = set()
     key_words: set[bytes] = set()
@@ -118,7 +118,7 @@ def watched(database: Path, later: Path, tmp_path_factory: pytest.TempPathFactor
                         obscured |= variables(pid, b"RCLONE_CONFIG_SECRET_PASSWORD")
                 for name in ("password", "identity", "key"):
                     key_words |= {word for file in scratch.glob(f"*/*/home/{name}") for word in words_of_keys(file)}
-                time.sleep(0.03)
+                time.sleep(0.02)
             out, err = running.communicate()
         assert (running.returncode, err) == (0, b"")
         assert os.listdir(scratch) == []

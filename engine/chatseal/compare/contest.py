@@ -57,6 +57,11 @@ class Laps:
         return self.plain / self.seconds
 
     @property
+    def spread(self) -> float:
+        """The slowest round's time over the fastest one's."""
+        return max(ran.seconds for ran in self.ran) / min(ran.seconds for ran in self.ran)
+
+    @property
     def share(self) -> float:
         """Bytes stored for each byte of plaintext."""
         return self.stored / self.plain

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from chatseal.compare.contest import Outcome
 
@@ -60,6 +60,7 @@ def _picture(outcomes: Sequence[Outcome], about: str) -> Figure:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     _rates(left, [one.backup.rate / 1e6 for one in outcomes if one.backup])
     left.margins(x=0.09)
+    left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     left.set_xlabel("stored, of the plaintext (smaller is to the left)")
     left.set_ylabel("MB of plaintext a second (faster is up)")
     picture.suptitle(f"First backup of {about}", fontsize=11)

@@ -128,8 +128,8 @@ def command(
         for record in table.records(outcomes, absent, threads):
             out.show(record, "")
     else:
-        parts = [about, table.table(outcomes), table.failures(outcomes), table.absences(absent), table.commands(outcomes, threads)]
-        out.show({}, "\n\n".join("\n".join(part) for part in parts if part))
+        parts = [about, table.table(outcomes), table.disturbance(outcomes), table.failures(outcomes), table.absences(absent)]
+        out.show({}, "\n\n".join("\n".join(part) for part in [*parts, table.commands(outcomes, threads)] if part))
     failed = sum(bool(outcome.error) for outcome in outcomes)
     return EXIT_FAILED if failed == len(outcomes) else EXIT_PARTLY if failed else EXIT_OK
 

@@ -10,6 +10,7 @@ from chatseal.errors import EXIT_FAILED
 
 HEADS = ("tool", "setting", "seconds", "MB/s", "stored", "of file", "memory", "restore, s")
 NEXT_DAY = ("next day, s", "bytes added")
+_DISTURBED = 1.3  # the slowest round over the fastest; quiet machines stay below
 _WORDS = 2  # columns of words, which begin at the same place; numbers end there
 
 
@@ -27,6 +28,14 @@ def aligned(rows: Sequence[Sequence[str]], words: int = _WORDS) -> list[str]:
         "  ".join(f"{cell:{'<' if at < words else '>'}{width}}" for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
         for row in rows
     ]
+
+
+def disturbance(outcomes: Iterable[Outcome]) -> list[str]:
+    """A line if some rounds were much slower than others: then the numbers are those of a busy machine."""
+    most, name = max(((one.backup.spread, one.peer.name) for one in outcomes if one.backup), default=(1.0, ""))
+    if most < _DISTURBED:
+        return []
+    return [f"Rounds differ by up to {most:.1f} x ({name}): other work disturbed them. Compare again while the machine is quiet."]
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[str]:
