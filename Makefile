@@ -1,7 +1,7 @@
 # make demo    set everything up, then seal, verify, restore and compare a realistic chat database
 # make test    set everything up, then run the whole suite (types and style included)
 # make soak    the full counts of the sampled tests, and 4 GB inputs        make fuzz    random search, FUZZ_SECONDS=300
-# make bench   pytest-benchmark, then the bars as ratios                    make bench-peers    age, restic, borg beside chatseal
+# make bench   pytest-benchmark, then the bars as ratios                    make bench-peers    age, gpg, restic, borg, rclone beside it
 # make bench-history    asv on two commits, published in build/asv/html     make sanitize       the tests under ASan and UBSan
 # make coverage         lines of engine/ and ext/ that the tests reach      make thread-sanitize   the pipelines under TSan
 # make dist    sdist and wheel in dist/                                     make clean
@@ -39,8 +39,8 @@ bench: $(VENV)/bench-ready
 	$(BIN)/python bench/ratios.py
 
 bench-peers: $(VENV)/bench-ready
-	@bench/system-packages zstd age restic borgbackup
-	$(BIN)/python bench/peers.py
+	@bench/system-packages zstd age gnupg restic borgbackup rclone
+	$(BIN)/python bench/peers.py --plot build/peers.svg
 
 bench-history: $(VENV)/bench-ready
 	bench/history.sh

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 
 import chatseal
-import child
 import inputs
 import limit
 import subjects
+from chatseal.compare import pipeline
 from rounds import QUIET, Run, Times, take_turns, timed
 from subjects import KEY, SelfReport
 
@@ -182,7 +182,7 @@ def disk(plan: Plan) -> Iterator[Bar]:
         times = take_turns(
             {
                 "seal": subjects.seal_to_path(plan.database, target, 3, threads=plan.threads),
-                "dd": lambda: child.run(dd).seconds,
+                "dd": lambda: pipeline.run(dd).seconds,
                 "libzstd": limit.Compression([inputs.load(plan.database)], 3, MIB, plan.threads).run,
             },
             max(3, plan.rounds // 2),
@@ -250,7 +250,7 @@ def starting(rounds: int) -> Iterator[Bar]:
     }
 
     def start(command: list[str]) -> float:
-        return child.run(command, environment=environment).seconds
+        return pipeline.run(command, environment=environment).seconds
 
     times = take_turns({name: partial(start, command) for name, command in commands.items()}, 2 * rounds + 1)
     bare = times.median("interpreter")
@@ -262,7 +262,7 @@ def starting(rounds: int) -> Iterator[Bar]:
 def memory(plan: Plan, sizes: list[int]) -> Iterator[Bar]:
     """The most memory resident in a process that seals or unseals at the defaults, over that of a bare interpreter."""
     environment = subjects.environment()
-    bare = child.run([sys.executable, "-c", "pass"], environment=environment).peaks[0]
+    bare = pipeline.run([sys.executable, "-c", "pass"], environment=environment).peaks[0]
     to_path = "chatseal.{0}(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), KEY, threads=int(sys.argv[3]), overwrite=True)"
     to_pipe = "chatseal.{0}(sys.stdin.buffer, sys.stdout.buffer, KEY, threads=int(sys.argv[1]))"
     for size in sizes:
@@ -270,12 +270,12 @@ def memory(plan: Plan, sizes: list[int]) -> Iterator[Bar]:
         for verb, ends in (("seal", (source, sealed)), ("unseal", (sealed, plain))):
             for way in ("file", "pipe"):
                 if way == "file":
-                    ran = child.run(subjects.script(to_path.format(verb), *ends, plan.threads), environment=environment)
+                    command = subjects.script(to_path.format(verb), *ends, plan.threads)
+                    (peak,) = pipeline.run(command, environment=environment).peaks
                 else:
                     command = subjects.script(to_pipe.format(verb), plan.threads)
-                    ran = child.run(["cat", str(ends[0])], command, ["cat"], environment=environment)
-                    ran.peaks = ran.peaks[1:2]
-                over = ran.peaks[0] - bare
+                    _, peak, _ = pipeline.run(["cat", str(ends[0])], command, ["cat"], environment=environment).peaks
+                over = peak - bare
                 words = f"{over / MIB:.1f} MiB over {bare / MIB:.1f} MiB of bare interpreter"
                 yield _below(f"peak memory, {verb} {size / 1e6:.0f} MB, {way}", over, MEMORY_BAR, words, "64 MiB")
         for path in (source, sealed, plain):

@@ -26,6 +26,7 @@ COMMANDS = {  # name: (module, what it does)
     "inspect": ("chatseal.cli.inspect", "Show what a sealed file tells, without and with the key."),
     "cat": ("chatseal.cli.cat", "Write the plaintext of a sealed file, or a part of it."),
     "doctor": ("chatseal.cli.doctor", "Show versions, measure speeds, and name what limits this machine."),
+    "compare": ("chatseal.cli.compare", "Measure chatseal and other tools on your own file."),
     "sample": ("chatseal.cli.sample", "Write a chat database with nobody's messages, to try things on."),
     "completion": ("chatseal.cli.completion", "Print the script that makes a shell complete commands."),
 }
