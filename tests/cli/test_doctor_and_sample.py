@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from chatseal import BackupKey
 from chatseal.cli import machine
 from chatseal.cli.app import chatseal
 from chatseal.cli.doctor import limits
@@ -37,6 +38,17 @@ def test_doctor_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     for row in ("chatseal ", "openssl ", "processor ", "zstd level 3 ", "AES-256-GCM ", "memory copy ", "disk "):
         assert f"\n{row}" in f"\n{text}"
     assert "limits this machine" in text
+
+
+def test_doctor_tells_which_sources_of_keys_are_here_and_work_unattended(run: Run, my: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "MOMENT", 0.01)
+    told = CliRunner().invoke(chatseal, ["doctor", "--json"], env={"CHATSEAL_KEY_FILE": str(my), "CHATSEAL_CONFIG": "/nowhere"}).output
+    found = {one["name"]: (one["there"], one["unattended"]) for one in json.loads(told)["keys"]["sources"]}
+    assert found["CHATSEAL_KEY_FILE"] == (str(my), "yes")
+    assert found["configuration"] == ("", "no")
+    assert found["--keyring"][1] == "while its user is logged in"
+    assert found["--key-prompt, --password"] == ("", "no")
+    assert BackupKey.from_file(my).digits[:9] not in told
 
 
 def test_doctor_needs_its_folder(run: Run) -> None:

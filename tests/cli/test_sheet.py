@@ -36,10 +36,8 @@ def test_the_sheet_restores_what_was_sealed(run: Run, my: Path, sealed: Path, pl
     assert os.stat(f"sheet.{format}").st_mode & 0o777 == 0o600
     Path("scanned.key").write_text(scanned(printed(sheet, format)) + "\n")
     Path("scanned.key").chmod(0o600)
-    Path("scanned.key").chmod(0o600)
     assert run("unseal", sealed, "-o", "-", "--key-file", "scanned.key").out == plain
     Path("typed.key").write_text(" ".join(group for _, group in numbered(texts(sheet, format))))
-    Path("typed.key").chmod(0o600)
     Path("typed.key").chmod(0o600)
     assert run("unseal", sealed, "-o", "-", "--key-file", "typed.key").out == plain
     rescued = [sys.executable, "-m", "chatseal.rescue", str(sealed), "--key-file", "scanned.key"]
@@ -161,3 +159,14 @@ def test_the_package_alone_loads_no_library_for_sheets(here: Path) -> None:
     assert "chatseal" in loaded
     assert not {"segno", "reportlab", "PIL"} & set(loaded)
     assert chatseal.recovery_sheet.__doc__
+
+
+def test_digits_typed_from_the_sheet_with_a_mistake_are_repaired_and_restore(run: Run, my: Path, sealed: Path, plain: bytes) -> None:
+    run("key", "sheet", "--key-file", my, "-o", "sheet.svg")
+    groups = [group for _, group in numbered(texts(Path("sheet.svg").read_bytes(), "svg"))]
+    groups[6] = groups[6][:2] + ("4" if groups[6][2] != "4" else "9") + groups[6][3]
+    Path("typed.key").write_text(" ".join(groups))
+    Path("typed.key").chmod(0o600)
+    run("unseal", sealed, "-o", "-", "--key-file", "typed.key").failed(12)
+    assert "digit 3 of group 7 is " in run("key", "repair", sealed, "--key-file", "typed.key", "--out", "right.key").out.decode()
+    assert run("unseal", sealed, "-o", "-", "--key-file", "right.key").out == plain

@@ -7,6 +7,7 @@ import click
 
 from chatseal.cli import amounts, core_dump
 from chatseal.cli.command import EXITS_OF_LITTLE, Command, pass_output
+from chatseal.cli.key_places import places
 from chatseal.cli.machine import Processor, Speeds, measure, processor, versions
 from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
@@ -31,23 +32,26 @@ def command(out: Output, folder: str | None) -> None:
     """Show versions and the processor, measure for about five seconds, and name what limits this machine.
 
     Compression, encryption and copying are measured in memory, on messages made up for it. For the disk a file without a name is
-    written, flushed to stable storage and gone again.
+    written, flushed to stable storage and gone again. Of keys it tells where this machine could take one from, and whether that works
+    with nobody there; none is read.
     """
     about, chip = versions(), processor()
     place = folder or tempfile.gettempdir()
     speeds = measure(place, lambda what: out.note(f"measuring: {what}"))
     limit, words = limits(speeds, LEVEL)
+    where = places()
     locked, dumps_off = arena.is_locked(), core_dump.is_off()
     record = {
         "versions": about,
         "processor": asdict(chip),
-        "keys": {"memory_locked": locked, "core_dumps_off": dumps_off},
+        "keys": {"memory_locked": locked, "core_dumps_off": dumps_off, "sources": [asdict(one) for one in where]},
         "folder": place,
         "bytes_per_second": asdict(speeds),
         "limit": limit,
         "words": words,
     }
-    rows = [*about.items(), *_chip(chip), ("keys", _keys(locked, dumps_off)), *_measured(speeds, place)]
+    found = [(one.name, escape(one.line())) for one in where]
+    rows = [*about.items(), *_chip(chip), *_measured(speeds, place), ("keys in memory", _keys(locked, dumps_off)), *found]
     width = max(len(name) for name, _ in rows) + 2
     advice = _advice(chip, about)
     out.show(record, "\n".join([*(f"{name:{width}}{value}" for name, value in rows), "", words, *advice]))

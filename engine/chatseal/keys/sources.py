@@ -85,6 +85,11 @@ def into_keyring(name: str, text: str) -> None:
     ring.set_password(SERVICE, name, text)
 
 
+def keyring_name() -> str:
+    """What the system's keyring calls itself. Raises KeySourceError if there is none."""
+    return str(keyring().name)
+
+
 def keyring() -> "KeyringBackend":
     """The system's keyring. Raises KeySourceError if there is none that keeps secrets."""
     try:
@@ -103,7 +108,7 @@ class _Careful:
     """A keyring whose own errors become ours: their texts are not ours to show."""
 
     def __init__(self, ring: "KeyringBackend") -> None:
-        self._ring = ring
+        self._ring, self.name = ring, ring.name
 
     def get_password(self, service: str, name: str) -> str | None:
         return _asked(lambda: self._ring.get_password(service, name))
