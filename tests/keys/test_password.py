@@ -1,5 +1,6 @@
 """Passwords: NFKC, limits, one derivation for many files, and doors that cost an attacker."""
 
+import contextlib
 import pickle
 import unicodedata
 from pathlib import Path
@@ -94,6 +95,15 @@ def test_one_derivation_serves_all_files_that_one_password_seals_and_opens(monke
     assert count == 2
     assert len({data[: header_length(data)].split()[10] for data in sealed}) == 1, "the salt is shared"
     assert len({data[: header_length(data)].split()[11] for data in sealed}) == 5, "the bodies are not"
+
+
+def test_a_password_can_be_guessed_by_whoever_has_the_file() -> None:
+    sealed = chatseal.seal_bytes(b"see you at ten", cheap("sunshine"))
+    right = []
+    for guess in ("123456", "password", "sunshine", "qwerty"):
+        with contextlib.suppress(WrongKeyError):
+            right.append((guess, chatseal.unseal_bytes(sealed, Password(guess))))
+    assert right == [("sunshine", b"see you at ten")]
 
 
 def test_two_passwords_of_the_same_text_have_salts_of_their_own() -> None:
