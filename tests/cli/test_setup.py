@@ -227,3 +227,19 @@ def test_options_and_the_environment_come_before_the_configuration(
     assert run("verify", sealed, CHATSEAL_KEY_FILE=str(my)).code == 0
     assert run("verify", sealed, "--key-file", my).code == 0
     run("verify", sealed, "--key-file", keys / "other.key", CHATSEAL_KEY_FILE=str(my)).failed(12)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--lock", "password", "--keep", "file"],
+        ["--lock", "password", "--use", "my.key"],
+        ["--lock", "key", "--use", "my.key", "--keep", "file"],
+        ["--lock", "key", "--keep", "keyring", "--key-out", "my.key"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_contradict_each_other_are_refused(run: Run, configuration: Path, words: list[str]) -> None:
+    run("setup", *words).remedied(2)
+    assert not configuration.exists()
+    assert not Path("my.key").exists()

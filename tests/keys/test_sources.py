@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def test_a_public_key_is_no_secret(tmp_path: Path) -> None:
     pair.public_key.write(tmp_path / "pub")
     with pytest.raises(sources.WrongKindError, match="only seals"):
         sources.opener_of(key_file.read_private(tmp_path / "pub"), "pub")
+
+
+@pytest.mark.parametrize("word", ["chatseal-public-key", "chatseal-verifying-key"])
+def test_a_secret_that_mentions_a_public_key_is_still_a_secret(tmp_path: Path, word: str) -> None:
+    for text in (f"# beside my {word}\n{DIGITS}\n", f"{DIGITS}\n{word}\n"):
+        with pytest.raises(KeyExposedError):
+            BackupKey.from_file(private(tmp_path / "key", text, 0o644))
 
 
 def test_a_long_file_is_no_key_and_is_not_read_to_its_end(tmp_path: Path) -> None:
@@ -127,6 +135,19 @@ def test_a_command_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
 
 def quietly(words: list[str], input: bytes = b"") -> None:
     subprocess.run(words, input=input, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_a_command_that_prints_without_end_is_stopped_at_once() -> None:
+    with pytest.raises(KeySourceError, match="printed too much"):
+        sources.from_command("yes 0123456789")
+
+
+def test_a_child_that_keeps_the_pipe_open_does_not_keep_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "COMMAND_SECONDS", 0.3)
+    began = time.monotonic()
+    with pytest.raises(KeySourceError, match="did not end"):
+        sources.from_command("sh -c 'sleep 20 & echo 1234'")
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.skipif(not (shutil.which("pass") and shutil.which("gpg")), reason="needs pass, of Debian's package of this name")

@@ -113,7 +113,7 @@ def write(new: Configuration, file: Path | None = None) -> Path:
     where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = where.with_name(f".{where.name}.{os.getpid()}.part")
     beside.unlink(missing_ok=True)
-    key_file.write(beside, new.text(), encoding="utf-8")
+    key_file.write_new(beside, new.text().encode(), "a configuration")
     try:
         os.replace(beside, where)
     except BaseException:

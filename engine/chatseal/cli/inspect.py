@@ -11,12 +11,13 @@ import chatseal
 from chatseal import IntegrityError, TruncatedError
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_options import Keys, Opener, opening_keys
+from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
 from chatseal.cli.words import escape
 from chatseal.format.labels import SEALED, VERSION
 from chatseal.format.payload import stream_length
+from chatseal.keys.slots import Opener
 from chatseal.sealing.faults import length_error
 from chatseal.sealing.opening import RawHeader, read_header, taker
 from chatseal.sealing.source import open_source

@@ -14,11 +14,10 @@ from chatseal.cli.output import Output
 from chatseal.errors import KeySourceError
 from chatseal.keys import key_file, sources
 from chatseal.keys.signing_key import SIGNING, VERIFYING
+from chatseal.keys.slots import Holder, Opener
 from chatseal.keys.sources import WrongKindError
 
 Given = Callable[[], bytes]
-Opener = BackupKey | PrivateKey | Password
-Holder = BackupKey | PublicKey | Password
 
 
 @dataclass
@@ -53,9 +52,8 @@ class Keys:
     @property
     def names(self) -> list[str]:
         """How people call the openers, in their order."""
-        asked = [("the key that was typed", self.ask_key), ("the password that was typed", self.ask_password)]
         keys, passwords = ([name for name, _ in given] for given in (self.keys, self.passwords))
-        return [*keys, *(name for name, is_asked in asked[:1] if is_asked), *passwords, *(name for name, is_asked in asked[1:] if is_asked)]
+        return [*keys, *["the key that was typed"] * self.ask_key, *passwords, *["the password that was typed"] * self.ask_password]
 
     def openers_if_any(self, out: Output) -> list[Opener]:
         """As openers, but nobody is asked who did not offer."""
@@ -202,7 +200,7 @@ FEW = ("key-file", "keyring", "password", "password-file")  # for a second role 
 
 def _role(argument: str, prefix: str, options: Iterable[str], help: str) -> Callable[[F], F]:
     """A decorator: the command gets the *options*, --*prefix* before each but --to, as one *argument*, a Keys. *help* is of the first."""
-    dashed, under = prefix, prefix.replace("-", "_")
+    under = prefix.replace("-", "_")
 
     def decorate(function: F) -> F:
         @wraps(function)
@@ -214,7 +212,7 @@ def _role(argument: str, prefix: str, options: Iterable[str], help: str) -> Call
             parameter, more = OPTIONS[name]
             if name == "key-file":
                 more = {**more, "help": help}
-            spelled = name if name == "to" else dashed + name
+            spelled = name if name == "to" else prefix + name
             decorated = click.option(f"--{spelled}", under + parameter, multiple="is_flag" not in more, **more)(decorated)
         return cast("F", decorated)
 

@@ -72,6 +72,7 @@ def command(
     if asked:
         dialog.require_terminal("Name --lock and --keep, as in `chatseal setup --lock key --keep file`.")
     lock = lock or _ask_lock(before)
+    _check_agreement(lock, keep, key_out, use)
     if sheet is not None:
         if lock == "password":
             raise click.UsageError("a password is not written down: --sheet is for a key")
@@ -82,7 +83,7 @@ def command(
         choice, kept = KeyChoice("password", ""), "you are asked for it each time"
     elif use is not None:
         key = BackupKey.from_file(use)
-        choice, kept = KeyChoice("file", os.path.abspath(use)), f"in {escape(os.path.abspath(use))}"
+        choice, kept = KeyChoice("file", os.path.abspath(use)), f"the key is in {escape(os.path.abspath(use))}"
     else:
         key, choice, kept = _new_key(keep, key_out, name, asked=asked)
     where = configuration.write(Configuration(choice))
@@ -94,6 +95,16 @@ def command(
     if lock == "password" and not asked:
         out.warn(" ".join(GUESSED.split()))
     _say_what_stays(out, before, choice)
+
+
+def _check_agreement(lock: str, keep: str | None, key_out: str | None, use: str | None) -> None:
+    """Raise UsageError for options that contradict each other: none of them is dropped in silence."""
+    if lock == "password" and (keep or key_out or use):
+        raise click.UsageError("--keep, --key-out and --use are for a key; a password is kept nowhere")
+    if use and (keep or key_out):
+        raise click.UsageError("--use takes a key that is kept already; --keep and --key-out are for a new one")
+    if key_out and keep not in (None, "file"):
+        raise click.UsageError(f"--key-out makes a key file, and --keep {keep} keeps no file")
 
 
 def _ask_lock(before: Configuration) -> str:

@@ -9,12 +9,13 @@ import chatseal
 from chatseal import FileReport, Progress, VerifyingKey
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_options import Keys, Opener, author, opening_keys
+from chatseal.cli.key_options import Keys, author, opening_keys
 from chatseal.cli.many import check_no_dash, files_in, report_all, signed_by
 from chatseal.cli.options import DASH, author_option, memory_option, sources_argument, threads_option
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.streams import name_of, standard_input
+from chatseal.keys.slots import Opener
 
 
 @click.command(

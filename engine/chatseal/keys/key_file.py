@@ -1,6 +1,7 @@
 """Key files: text with comments, read within limits, written for nobody else's eyes."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -8,9 +9,9 @@ from typing import BinaryIO
 from chatseal.errors import KeyExposedError, KeyFormatError, TargetExistsError
 
 FILE_MAX = 65536
-PUBLIC = (b"chatseal-public-key", b"chatseal-verifying-key")
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 SECRETS = "/run/secrets"  # where containers are given theirs, readable by all inside
+_PUBLIC_LINE = re.compile(rb"(#[^\n]*\n)?chatseal-(public|verifying)-key [A-Za-z0-9+/]+\n?")  # as write makes them
 CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd gives a service its own, in a folder nobody else can enter
 
 
@@ -31,7 +32,7 @@ def read_private(path: str | os.PathLike[str]) -> bytes:
         about = os.fstat(file.fileno())
         data = _read(file, os.fspath(path))
     exposed = os.name == "posix" and stat.S_ISREG(about.st_mode) and about.st_mode & OTHERS and not _is_given(path)
-    if exposed and not any(word in data for word in PUBLIC):  # that one is no secret, and the caller will say that it is the wrong kind
+    if exposed and not _PUBLIC_LINE.fullmatch(data):  # that one is no secret, and the caller will say that it is the wrong kind
         raise KeyExposedError(f"{os.fspath(path)} can be read by others on this machine")
     return data
 
@@ -65,9 +66,9 @@ def _is_given(path: str | os.PathLike[str]) -> bool:
     return any(os.path.commonpath([here, os.path.abspath(folder)]) == os.path.abspath(folder) for folder in folders)
 
 
-def write(path: str | os.PathLike[str], text: str, *, mode: int = 0o600, encoding: str = "ascii") -> None:
+def write(path: str | os.PathLike[str], text: str, *, mode: int = 0o600) -> None:
     """Write a new key file, durably: no key may be believed saved that is not. Raises TargetExistsError or OSError."""
-    write_new(path, text.encode(encoding), "a key file", mode=mode)
+    write_new(path, text.encode("ascii"), "a key file", mode=mode)
 
 
 def write_new(path: str | os.PathLike[str], data: bytes, what: str, *, mode: int = 0o600) -> None:

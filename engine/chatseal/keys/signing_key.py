@@ -1,7 +1,6 @@
 """Signing keys: who sealed a file is shown by a signature that only the signing key can make (Ed25519)."""
 
 import os
-import secrets
 from collections.abc import Callable
 from typing import Self
 
@@ -78,7 +77,7 @@ class SigningKey:
 
     __slots__ = ("_path", "_secret")
 
-    def __init__(self, secret: bytes | bytearray) -> None:
+    def __init__(self, secret: bytes | bytearray | memoryview) -> None:
         """From the 32 bytes of an Ed25519 private key. Raises KeyFormatError."""
         if len(secret) != KEY_LEN:
             raise KeyFormatError(f"a signing key is {KEY_LEN} bytes")
@@ -88,7 +87,7 @@ class SigningKey:
     @classmethod
     def generate(cls) -> Self:
         """A new key from the operating system's random generator."""
-        return cls(secrets.token_bytes(KEY_LEN))
+        return cls(Secret.random(KEY_LEN).view)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -117,7 +116,7 @@ class SigningKey:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a new key file that only its owner can read. Raises TargetExistsError or OSError."""
-        text = f"{SIGNING} {encode64(bytes(self._secret.view))}"
+        text = f"{SIGNING} {encode64(self._secret.view)}"
         key_file.write(path, f"# chatseal signing key: whoever has it can sign in your name; it opens nothing\n{text}\n")
         self._path = os.path.abspath(path)
 

@@ -12,9 +12,11 @@
 """
 
 import os
+import select
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -51,20 +53,40 @@ def from_command(line: str) -> bytes:
     if not words:
         raise KeySourceError("the command for the key has no words, or an open quote")
     try:
-        with subprocess.Popen(words, stdout=subprocess.PIPE) as running:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, bufsize=0) as running:
             try:
-                data, _ = running.communicate(timeout=COMMAND_SECONDS)
+                assert running.stdout is not None
+                data, whole = _read_in_time(running.stdout.fileno())
+                code = running.wait(COMMAND_SECONDS) if whole else None
             except BaseException:
                 running.kill()
                 raise
+            if code is None:
+                running.kill()
     except subprocess.TimeoutExpired:
-        raise KeySourceError(f"{words[0]} gave no key: it did not end in {COMMAND_SECONDS} seconds") from None
+        code = None
     except OSError as error:
         raise KeySourceError(f"{words[0]} gave no key: {(error.strerror or 'it did not start').lower()}") from None
-    code = running.returncode
+    if len(data) > key_file.FILE_MAX:
+        raise KeySourceError(f"{words[0]} gave no key: it printed too much")
+    if code is None:
+        raise KeySourceError(f"{words[0]} gave no key: it did not end in {COMMAND_SECONDS} seconds")
     if code != 0:
         raise KeySourceError(f"{words[0]} gave no key: it ended with exit code {code}")
     return data
+
+
+def _read_in_time(pipe: int) -> tuple[bytes, bool]:
+    """What comes out of *pipe* in COMMAND_SECONDS, a byte more than a key file has at most, and whether that was all."""
+    data, ends = b"", time.monotonic() + COMMAND_SECONDS
+    while len(data) <= key_file.FILE_MAX:
+        if not select.select([pipe], [], [], max(0.0, ends - time.monotonic()))[0]:
+            return data, False
+        piece = os.read(pipe, key_file.FILE_MAX + 1 - len(data))
+        if not piece:
+            return data, True
+        data += piece
+    return data, False
 
 
 def from_keyring(name: str) -> bytes:

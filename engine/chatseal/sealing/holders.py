@@ -256,7 +256,7 @@ class _Open:
 
     def reseal(self, holders: Sequence[Holder], budget: Budget, progress: Report | None) -> HolderChange:
         """Write the same stream under a fresh file key, for *holders* alone."""
-        file_key = Secret(secrets.token_bytes(32))
+        file_key = Secret.random(32)
         payload = derive(file_key.view, secrets.token_bytes(SALT_LEN), SEALED)
         header = Header(self._payload_length, wrap(file_key, holders, SEALED))
         reporter = Reporter(progress, self._payload_length)

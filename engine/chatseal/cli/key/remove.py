@@ -7,10 +7,11 @@ from chatseal import HolderChange
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key import REMOVE
 from chatseal.cli.key.change import COPIES, FILE_KEY, MIRRORS, are_many, change_all, left, numbers, targets_argument
-from chatseal.cli.key_options import Keys, Opener, gone_keys, opening_keys
+from chatseal.cli.key_options import Keys, gone_keys, opening_keys
 from chatseal.cli.options import force_option
 from chatseal.cli.output import Output
 from chatseal.format.header import SLOTS_MAX
+from chatseal.keys.slots import Opener
 
 
 @click.command(
