@@ -99,4 +99,4 @@ dist: $(VENV)/test-ready
 
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
-	rm -rf engine/*.egg-info engine/chatseal/_core*.so
+	rm -rf engine/*.egg-info engine/chatseal/_*.so

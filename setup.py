@@ -61,6 +61,7 @@ if switch("DEBUG"):
     compile_args += ["-O0", "-g"]
 
 SOURCES = ["records.c", "frames.c", "digest.c", "table.c", "ending.c", "walk.c", "window.c", "seal.c", "unseal.c"]
+PAGE_SOURCES = ["fingerprint.c"]
 core = Extension(
     "chatseal._core",
     ["ext/core.pyx", *(f"ext/{name}" for name in SOURCES)],
@@ -71,9 +72,19 @@ core = Extension(
     define_macros=macros,
 )
 
+pages = Extension(
+    "chatseal._pages",
+    ["ext/pages.pyx", *(f"ext/{name}" for name in PAGE_SOURCES)],
+    depends=core.depends,
+    include_dirs=["ext"],
+    extra_compile_args=compile_args,
+    extra_link_args=link_args,
+    define_macros=macros,
+)
+
 setup(
     ext_modules=cythonize(
-        [core],
+        [core, pages],
         include_path=["ext"],
         build_dir="build/cython",
         compiler_directives={

@@ -17,6 +17,12 @@
     +-- SourceChangedError      the source grew, shrank or was written to while it was read
     +-- TargetExistsError       nothing is overwritten unasked; also a FileExistsError
     +-- LimitError              larger than the format allows
+    +-- CaptureError            a source that cannot be read as it is at one moment
+    +-- SourceBusyError 11      a database whose writers will not let anybody read, or whom reading would stop for too long
+    +-- ObjectMissingError 10   the store has no object of that name
+    +-- ObjectExistsError       the store has one already
+    +-- StoreRefusedError       the store takes neither these credentials nor this request
+    +-- StoreFailedError        the store cannot be reached, or does not do what it promises
     +-- CodecError              libzstd or libcrypto malfunctioned
 
 Errors of the operating system stay OSError. Texts name the place and the remedy, never a secret, and of damage never the content.
@@ -139,6 +145,39 @@ class TargetExistsError(ChatsealError, FileExistsError):
 
 class LimitError(ChatsealError):
     """More than the format allows."""
+
+
+class CaptureError(ChatsealError):
+    """A source that cannot be copied as it is at one moment."""
+
+
+class SourceBusyError(ChatsealError):
+    """A database that cannot be read now without stopping who writes to it for longer than allowed."""
+
+    exit_code = EXIT_BUSY
+    remedy = "Try again when less is written to it, or allow a longer stop with --max-hold."
+
+
+class ObjectMissingError(ChatsealError):
+    """The store has no object of that name."""
+
+    exit_code = EXIT_NOT_THERE
+
+
+class ObjectExistsError(ChatsealError):
+    """The store has an object of that name already, and it was to be put only if there was none."""
+
+
+class StoreRefusedError(ChatsealError):
+    """The store takes neither these credentials nor this request."""
+
+    remedy = "Check the credentials in the environment or profile, and that they may read, list and write there."
+
+
+class StoreFailedError(ChatsealError):
+    """The store cannot be reached, fails, or does not do what it promises."""
+
+    remedy = "Try again; what was stored before is still there, and nothing is sent twice."
 
 
 class CodecError(ChatsealError):

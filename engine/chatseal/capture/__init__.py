@@ -1,0 +1,1 @@
+"""Capture: what is read, as it is at one moment. Knows no cryptography."""

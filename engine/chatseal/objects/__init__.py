@@ -1,0 +1,1 @@
+"""Objects: where backups go. Sees opaque bytes only."""

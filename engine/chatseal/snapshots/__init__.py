@@ -1,0 +1,1 @@
+"""Snapshots: moments of a store, of which only what changed is sent."""
