@@ -17,7 +17,6 @@ import pytest
 
 import chatseal
 from chatseal import BackupKey, Password, PrivateKey
-from chatseal.keys.slots import Opener
 from corpus import KEY_BYTES, PAIR_BYTES
 from oracle import rescued
 from sealing import ways
@@ -133,7 +132,7 @@ def mutated_header(good: Sealed, dice: random.Random) -> bytes:
 
 def search_headers(count: int | None) -> Counter[str]:
     good, ends, slowest = good_header(), Counter[str](), 0.0
-    openers: list[Opener] = [KEY, PAIR, Password(WORD)]
+    openers: list[BackupKey | PrivateKey | Password] = [KEY, PAIR, Password(WORD)]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for dice in seeds(count):
         data = mutated_header(good, dice)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes, hmac
@@ -12,16 +12,20 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from chatseal.errors import HeaderAlteredError, HeaderDamagedError, NotSealedError, TruncatedError
 from chatseal.format import argon2
-from chatseal.format.labels import HEADER_MAC, SEALED, VERSION
+from chatseal.format.labels import CONFIG, HEADER_MAC, SEALED, VERSION, word_of
 
 BLOCK = 4096
 HEADER_MAX = 65536
 SLOTS_MAX = 32
 LINE_MAX = 4096
 SIZE_MIN, SIZE_MAX = 72, 2**63 - 1
-BODY_LEN = {"key": 104, "hpke": 1168, "password": 104}
+BODY_LEN = {  # of the slots of each kind; a store's config knows no public keys: its provider could put its own config there
+    SEALED: {"key": 104, "hpke": 1168, "password": 104},
+    CONFIG: {"key": 104, "password": 104},
+}
+_BODY_LEN_IN_STORES = {"epoch": 104}
+_EPOCH = re.compile(r"[1-9][0-9]{0,8}")
 
-_MAGIC = f"{VERSION} {SEALED}\n".encode()
 _SIZE = re.compile(rb"size ([1-9][0-9]{1,18})")
 _SLOT = re.compile(rb"slot ([a-z]{1,16})((?: [!-~]+)+)")
 _PAD = re.compile(rb"pad \.*")
@@ -30,6 +34,10 @@ _LAST_LINES = re.compile(rb"\n" + _END.pattern + rb"\n")
 _END_LEN = len("end ") + 11 + len(" ") + 43 + len("\n")
 _TEXT = re.compile(rb"[\n -~]*")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
+
+
+def _magic(kind: str) -> bytes:
+    return f"{VERSION} {word_of(kind)}\n".encode()
 
 
 def encode64(data: bytes | memoryview) -> str:
@@ -69,18 +77,19 @@ class Header:
 
     size: int | None
     slots: tuple[Slot, ...]
+    kind: str = SEALED
 
     @property
     def length(self) -> int:
         """Bytes of the encoded header; the same with and without a size."""
-        text = len(_MAGIC) + len(f"size {SIZE_MAX}\n") + sum(len(slot.line()) + 1 for slot in self.slots)
+        text = len(_magic(self.kind)) + len(f"size {SIZE_MAX}\n") + sum(len(slot.line()) + 1 for slot in self.slots)
         return -(-(text + len("pad \n") + _END_LEN) // BLOCK) * BLOCK
 
     def encode(self, file_key: bytes | bytearray | memoryview, prefix: bytes) -> bytes:
         """The header before a payload that begins with *prefix* (56 bytes)."""
         lines = [f"size {self.size}"] if self.size is not None else []
         lines += [slot.line() for slot in self.slots]
-        text = _MAGIC + "".join(line + "\n" for line in lines).encode("ascii")
+        text = _magic(self.kind) + "".join(line + "\n" for line in lines).encode("ascii")
         text += b"pad " + b"." * (self.length - len(text) - len("pad \n") - _END_LEN) + b"\n"
         text += f"end {encode64(_checksum(text))} ".encode()
         return text + encode64(_mac(file_key, text, prefix)).encode() + b"\n"
@@ -104,12 +113,13 @@ def _mac(file_key: bytes | bytearray | memoryview, text: bytes, prefix: bytes) -
     return mac.finalize()[:32]
 
 
-def find_end(data: bytes, *, at_end_of_source: bool) -> int | None:
+def find_end(data: bytes, kind: str = SEALED, *, at_end_of_source: bool) -> int | None:
     """Length of the header at the start of *data*, None if more is needed. NotSealedError, HeaderDamagedError, TruncatedError.
 
     *data* is what the source begins with, read BLOCK by BLOCK (docs/format.md, section 5, step 1)."""
-    if data[: len(_MAGIC)] != _MAGIC[: len(data)]:
-        raise NotSealedError("this is not a sealed file")
+    magic = _magic(kind)
+    if data[: len(magic)] != magic[: len(data)]:
+        raise _not_sealed(kind)
     last = len(data) - len(data) % BLOCK
     if last and _LAST_LINES.fullmatch(data[last - _END_LEN - 1 : last]):
         return last
@@ -122,19 +132,27 @@ def find_end(data: bytes, *, at_end_of_source: bool) -> int | None:
     raise HeaderDamagedError("the header is damaged: it has no end")
 
 
-def parse(raw: bytes) -> Header:
+def _not_sealed(kind: str) -> NotSealedError:
+    if kind == SEALED:
+        return NotSealedError("this is not a sealed file")
+    error = NotSealedError(f"this is not a {word_of(kind)} of a store")
+    error.remedy = "Something else lies under the name of an object of the store; get it from another copy of the store."
+    return error
+
+
+def parse(raw: bytes, kind: str = SEALED) -> Header:
     """The header that is exactly *raw*. Raises NotSealedError or HeaderDamagedError; the MAC is for `authenticate`."""
     if len(raw) > HEADER_MAX or len(raw) % BLOCK or not raw.endswith(b"\n"):
         raise HeaderDamagedError("the header is damaged")
-    if not raw.startswith(_MAGIC):
-        raise NotSealedError("this is not a sealed file")
+    if not raw.startswith(_magic(kind)):
+        raise _not_sealed(kind)
     try:
-        return _parse_lines(raw)
+        return _parse_lines(raw, kind)
     except ValueError:
         raise HeaderDamagedError("the header is damaged") from None
 
 
-def _parse_lines(raw: bytes) -> Header:
+def _parse_lines(raw: bytes, kind: str) -> Header:
     lines = raw.split(b"\n")[1:-1]
     size: int | None = None
     if lines and (found := _SIZE.fullmatch(lines[0])):
@@ -145,25 +163,28 @@ def _parse_lines(raw: bytes) -> Header:
     end = _END.fullmatch(lines.pop())
     if not end or not _PAD.fullmatch(lines.pop()) or len(lines) > SLOTS_MAX:
         raise ValueError
-    slots = tuple(_parse_slot(line) for line in lines)
+    body_len = BODY_LEN.get(word_of(kind), _BODY_LEN_IN_STORES)
+    slots = tuple(_parse_slot(line, body_len) for line in lines)
     check_passwords(slots)
     decode64(end[2])
     if decode64(end[1]) != _checksum(raw[:-_END_LEN]):
         raise ValueError
-    return Header(size, slots)
+    return Header(size, slots, kind)
 
 
-def _parse_slot(line: bytes) -> Slot:
+def _parse_slot(line: bytes, body_len: Mapping[str, int]) -> Slot:
     found = _SLOT.fullmatch(line) if len(line) <= LINE_MAX else None
     if not found:
         raise ValueError
     type_ = found[1].decode()
     arguments = found[2].decode().split(" ")[1:]
-    expected = BODY_LEN.get(type_)
+    expected = body_len.get(type_)
     if expected is None:
         return Slot(type_, tuple(arguments), b"")
     body = decode64(arguments.pop().encode())
-    if (arguments and type_ != "password") or len(body) != expected:
+    if len(body) != expected or (type_ in ("key", "hpke") and arguments):
+        raise ValueError
+    if type_ == "epoch" and not (len(arguments) == 1 and _EPOCH.fullmatch(arguments[0])):
         raise ValueError
     return Slot(type_, tuple(arguments), body)
 

@@ -11,15 +11,16 @@ from chatseal.errors import WrongKeyError
 from chatseal.format.header import SLOTS_MAX, Header, Slot, check_passwords
 from chatseal.format.labels import SLOT_KEY, hpke_info, slot_context
 from chatseal.keys.backup_key import BackupKey
+from chatseal.keys.epoch_key import EpochKey
 from chatseal.keys.key_pair import SUITE, PrivateKey, PublicKey
 from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
 
-Holder = BackupKey | PublicKey | Password  # who can be sealed for
-Opener = BackupKey | PrivateKey | Password  # what opens
-_HOLDERS = (BackupKey, PublicKey, Password)
-_OPENERS = (BackupKey, PrivateKey, Password)  # in the order in which they are tried: what costs most comes last
-_OPENED_BY = {"key": BackupKey, "hpke": PrivateKey, "password": Password}
+Holder = BackupKey | PublicKey | Password | EpochKey  # who can be sealed for; an epoch key for the objects of its store
+Opener = BackupKey | PrivateKey | Password | EpochKey  # what opens
+_HOLDERS = (BackupKey, PublicKey, Password, EpochKey)
+_OPENERS = (EpochKey, BackupKey, PrivateKey, Password)  # in the order in which they are tried: what costs most comes last
+_OPENED_BY = {"epoch": EpochKey, "key": BackupKey, "hpke": PrivateKey, "password": Password}
 _WORDS = {"key": "backup key", "hpke": "private key"}
 
 
@@ -81,6 +82,8 @@ def unwrap(slot: Slot, opener: Opener, kind: str) -> Secret | None:
         return _unwrap_hpke(slot, opener, kind)
     if isinstance(opener, Password):
         return _unwrap_message(slot, opener.kek(slot.arguments))
+    if isinstance(opener, EpochKey):
+        return _unwrap_message(slot, opener.kek()) if slot.arguments == opener.arguments else None
     return _unwrap_message(slot, _kek(opener.secret))
 
 
@@ -89,6 +92,8 @@ def _wrap(file_key: Secret, holder: Holder, kind: str) -> Slot:
         return Slot("hpke", (), SUITE.encrypt(file_key.view, holder.hpke, hpke_info(kind)))
     if isinstance(holder, Password):
         return _wrap_message("password", holder.arguments, file_key, holder.kek(holder.arguments))
+    if isinstance(holder, EpochKey):
+        return _wrap_message("epoch", holder.arguments, file_key, holder.kek())
     return _wrap_message("key", (), file_key, _kek(holder.secret))
 
 

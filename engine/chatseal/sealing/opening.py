@@ -47,7 +47,7 @@ def taker(source: Source) -> Take:
     return take
 
 
-def read_header(take: Take, name: str) -> RawHeader:
+def read_header(take: Take, name: str, kind: str = SEALED) -> RawHeader:
     """Steps 1 and 2. Raises NotSealedError, HeaderDamagedError, TruncatedError."""
     raw = b""
     length = None
@@ -55,8 +55,8 @@ def read_header(take: Take, name: str) -> RawHeader:
         while length is None:
             block = take(headers.BLOCK)
             raw += block
-            length = headers.find_end(raw, at_end_of_source=len(block) < headers.BLOCK)
-        header = headers.parse(raw[:length])
+            length = headers.find_end(raw, kind, at_end_of_source=len(block) < headers.BLOCK)
+        header = headers.parse(raw[:length], kind)
     except IntegrityError as error:
         raise type(error)(f"{name}: {error}") from None
     return RawHeader(header, raw, take(PREFIX_LEN))
@@ -75,11 +75,12 @@ def open_header(found: RawHeader, openers: Sequence[Opener], name: str, payload_
 
 def open_keys(found: RawHeader, openers: Sequence[Opener], name: str, payload_length: int | None) -> tuple[Secret, PayloadKey]:
     """The same, for whoever needs the file key too, to write another header."""
-    file_key = find_file_key(found.header, openers, SEALED)
+    kind = found.header.kind
+    file_key = find_file_key(found.header, openers, kind)
     check_prefix(found, name)
     found.header.authenticate(file_key.view, found.raw, found.prefix)
     try:
-        return file_key, open_prefix(file_key.view, found.prefix, SEALED)
+        return file_key, open_prefix(file_key.view, found.prefix, kind)
     except DamagedError:
         damaged = DamagedError(f"{name} is damaged between bytes {len(found.raw)} and {found.records_at}")
         raise length_error(name, found.header.size, payload_length) or damaged from None

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from chatseal import _core
 from chatseal.errors import DamagedError, IntegrityError, TruncatedError
 from chatseal.format import metadata
+from chatseal.format.labels import SEALED
 from chatseal.format.padding import MAGIC_PADDING
 from chatseal.format.payload import RECORD_PLAIN, RECORD_SEALED, stream_length
 from chatseal.format.seek_table import FOOTER_LEN, SKIPPABLE_HEADER_LEN, FramePlace, SeekTable, table_length
@@ -66,7 +67,7 @@ class SealedReader(io.BufferedIOBase):
     Memory is one frame and the seek table. Each read authenticates what it returns; that the rest of the file is whole is for `verify`.
     Pickled by path and by the key's file, at the same position. After an IntegrityError every read fails the same way."""
 
-    def __init__(self, source: "str | os.PathLike[str] | IO[bytes]", key: Opener | Sequence[Opener]) -> None:
+    def __init__(self, source: "str | os.PathLike[str] | IO[bytes]", key: Opener | Sequence[Opener], *, kind: str = SEALED) -> None:
         """Open a path, or a seekable binary file that is left open. Raises what unseal raises of headers and tables, and OSError."""
         super().__init__()
         self._source, self._key = source, key
@@ -75,14 +76,14 @@ class SealedReader(io.BufferedIOBase):
         self._ranges = _Ranges(source)
         try:
             with codec_errors():
-                self._open(openers_of(key))
+                self._open(openers_of(key), kind)
         except BaseException:
             self._ranges.close()
             raise
         self._frame: FramePlace | None = None
         self._content = bytearray()
 
-    def _open(self, openers: Sequence[Opener]) -> None:
+    def _open(self, openers: Sequence[Opener], kind: str) -> None:
         ranges, at = self._ranges, 0
 
         def take(n: int) -> bytes:
@@ -91,7 +92,7 @@ class SealedReader(io.BufferedIOBase):
             at += len(data)
             return data
 
-        found = read_header(take, ranges.name)
+        found = read_header(take, ranges.name, kind)
         payload_length = ranges.length - len(found.raw)
         key = open_header(found, openers, ranges.name, payload_length)
         self._records_at = found.records_at
@@ -99,8 +100,8 @@ class SealedReader(io.BufferedIOBase):
             raise error
         length = stream_length(payload_length)
         if length is None:
-            kind = TruncatedError if found.header.size is None else DamagedError
-            raise kind(f"{ranges.name} ends where no payload can end, after {ranges.length} bytes")
+            failure = TruncatedError if found.header.size is None else DamagedError
+            raise failure(f"{ranges.name} ends where no payload can end, after {ranges.length} bytes")
         self._stream_length = length
         self._opener = _core.RecordOpener(key.key, key.nonce)
         self._decompressor = _core.FrameDecompressor()

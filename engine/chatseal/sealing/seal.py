@@ -48,18 +48,20 @@ class SealOptions:
 class Seal:
     """One payload in the making: fresh keys, the header for its holders, the native pipeline. Used once."""
 
-    def __init__(self, holders: Sequence[Holder], options: SealOptions, budget: Budget, *, size: int | None = None) -> None:
+    def __init__(
+        self, holders: Sequence[Holder], options: SealOptions, budget: Budget, *, size: int | None = None, kind: str = SEALED
+    ) -> None:
         self._file_key = Secret.random(32)
-        self.payload: PayloadKey = derive(self._file_key.view, secrets.token_bytes(SALT_LEN), SEALED)
-        self._slots = wrap(self._file_key, holders, SEALED)
+        self.payload: PayloadKey = derive(self._file_key.view, secrets.token_bytes(SALT_LEN), kind)
+        self._slots, self._kind = wrap(self._file_key, holders, kind), kind
         self._options = options
         self.threads, self._slot_count = budget.for_sealing(options.level, options.frame_size, size)
-        self.header_length = Header(None, self._slots).length
+        self.header_length = Header(None, self._slots, kind).length
         self._began = time.perf_counter()
 
     def header(self, payload_length: int | None) -> bytes:
         """The encoded header; with a size line if the payload's length is known."""
-        return Header(payload_length, self._slots).encode(self._file_key.view, self.payload.prefix)
+        return Header(payload_length, self._slots, self._kind).encode(self._file_key.view, self.payload.prefix)
 
     def begin(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from chatseal import _core
 from chatseal.events import Report, Reporter, Summary
 from chatseal.format import metadata
+from chatseal.format.labels import SEALED
 from chatseal.format.payload import PREFIX_LEN
 from chatseal.keys.signing_key import VerifyingKey
 from chatseal.keys.slots import Opener, openers_of
@@ -30,7 +31,13 @@ class Unseal:
     """One sealed file being opened: header read, key found, native pipeline ready. Used once."""
 
     def __init__(
-        self, source: Source, openers: Sequence[Opener], budget: Budget, target_name: str, author: VerifyingKey | None = None
+        self,
+        source: Source,
+        openers: Sequence[Opener],
+        budget: Budget,
+        target_name: str,
+        author: VerifyingKey | None = None,
+        kind: str = SEALED,
     ) -> None:
         """Raises everything that can be wrong with a header. With *author*, `run` demands their signature."""
         if author is not None and not isinstance(author, VerifyingKey):
@@ -40,7 +47,7 @@ class Unseal:
         self._signer: VerifyingKey | None = None  # that the tail names
         self._source, self._target_name = source, target_name
         self._name = source.name or "the sealed data"
-        self._found: RawHeader = read_header(taker(source), self._name)
+        self._found: RawHeader = read_header(taker(source), self._name, kind)
         self._records_read = 0  # of a source in turn
         key = open_header(self._found, openers, self._name, self._payload_length(ended=False))
         records = self.records_length

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from chatseal import _core
 from chatseal.events import Summary
+from chatseal.format.labels import SEALED
 from chatseal.format.payload import PREFIX_LEN, RECORD_SEALED
 from chatseal.keys.slots import Holder, holders_of
 from chatseal.sealing.budget import Budget
@@ -27,32 +28,37 @@ class SealedWriter(io.BufferedIOBase):
 
     def __init__(
         self,
-        target: "str | os.PathLike[str] | Writable",
+        target: "str | os.PathLike[str] | Writable | list[bytes]",
         key: Holder | Sequence[Holder],
         options: SealOptions,
         budget: Budget,
         *,
         overwrite: bool,
+        kind: str = SEALED,
+        pipe: _core.SealPipeline | None = None,
     ) -> None:
+        """A list gets the whole file at close, in pieces, the header with its size first. *pipe* saves making a new one."""
         super().__init__()
         holders = holders_of(key)
         self._file: FileTarget | None = None
         self._writable: Writable | None = None
+        self._pieces: list[bytes] | None = None
         self._error: BaseException | None = None
         self._frame: memoryview | None = None
         self._filled = 0
         self._position = 0
         self._sealed = 0
         self.summary: Summary | None = None  # after close
-        self._seal = Seal(holders, options, budget)
-        name = None
+        self._seal = Seal(holders, options, budget, kind=kind)
         if isinstance(target, (str, os.PathLike)):
             self._file = FileTarget(target, overwrite=overwrite, mode=ORDINARY)
+        elif isinstance(target, list):
+            self._pieces = target
         else:
             self._writable = target
         try:
             positioned = (self._file.descriptor, self._seal.header_length + PREFIX_LEN) if self._file else None
-            self._pipe = self._seal.begin(None, positioned, name=name)
+            self._pipe = self._seal.begin(None, positioned, pipe=pipe)
             self._crew = Crew(self._pipe, self._seal.threads)
             self._crew.__enter__()
             if self._writable is not None:
@@ -101,14 +107,19 @@ class SealedWriter(io.BufferedIOBase):
             if what & _core.FAILED:
                 raise sealing_error(self._pipe.fault(), "the data", str(self._file.path) if self._file else "the target")
             if what & _core.DRAIN:
-                assert self._writable is not None
                 with memoryview(self._pipe.output()) as piece:
-                    write_all(self._writable, piece)
+                    self._put(piece)
                 self._pipe.release()
             elif what & until:
                 return
             elif not self._crew.wait_ms:
                 self._pipe.step()
+
+    def _put(self, piece: "Buffer") -> None:
+        if self._pieces is not None:
+            self._pieces.append(bytes(piece))
+        elif self._writable is not None:
+            write_all(self._writable, piece)
 
     def close(self) -> None:
         """Seal what is left and make the file appear. A second call does nothing; after an error, the first call raises it again."""
@@ -135,11 +146,12 @@ class SealedWriter(io.BufferedIOBase):
             sealed_bytes = self._seal.finish_into(self._pipe, self._file)
             self._file.commit()
         else:
-            assert self._writable is not None
             sealed_bytes = self._seal.header_length + PREFIX_LEN + self._pipe.records * RECORD_SEALED
             for piece in self._seal.finish(self._pipe):
-                write_all(self._writable, piece)
+                self._put(piece)
                 sealed_bytes += len(piece)
+            if self._pieces is not None:
+                self._pieces.insert(0, self._seal.header(sealed_bytes - self._seal.header_length) + self._seal.payload.prefix)
         self.summary = self._seal.summary(self._pipe, sealed_bytes)
 
     def discard(self) -> None:
