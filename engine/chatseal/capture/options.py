@@ -1,0 +1,19 @@
+"""Options: what is captured, and what that may cost others."""
+
+from dataclasses import dataclass
+
+from chatseal.capture.walk import Patterns
+
+MAX_HOLD = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """How sources are found and databases read. The fields up to `leave_out` are those of walk.walk."""
+
+    patterns: Patterns | None = None
+    one_file_system: bool = False
+    exclude_caches: bool = False
+    leave_out: tuple[str, ...] = ()  # paths: where the store and the cache are
+    max_hold: float = MAX_HOLD  # seconds that the writers of one database may have to wait
+    allow_network: bool = False  # read databases on network file systems, whose locks may not reach the other hosts
