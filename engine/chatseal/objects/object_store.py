@@ -31,15 +31,16 @@ class ObjectStore(Protocol):
     url: str  # as a person would write it, without credentials
 
     def put(self, name: str, data: "Buffer | Sequence[Buffer]", *, absent: bool = False) -> None:
-        """Put an object: one contiguous buffer, or several that follow each other. They stay the caller's and are not changed.
+        """Put an object: one contiguous buffer, or a list of several that follow each other. They stay the caller's and are not changed.
 
-        With *absent* only if there is no object of that name: ObjectExistsError if there is one. Only where `can_put_absent`."""
+        With *absent* only if there is no object of that name: ObjectExistsError if there is one. Only where `can_put_absent`. Where the
+        network failed in between, the one that is there may be the one that this call put: who must know compares the content."""
 
     def get(self, name: str, limit: int) -> bytes:
         """A whole object of at most *limit* bytes; StoreFailedError if it is longer, before more than that has been allocated."""
 
     def get_range(self, name: str, offset: int, length: int) -> bytes:
-        """Up to *length* bytes at *offset*; fewer only at the object's end, none beyond it."""
+        """Up to *length* bytes at *offset*; fewer only at the object's end, none beyond it. Neither is negative (ValueError)."""
 
     def info(self, name: str) -> ObjectInfo:
         """Size and time of one object."""

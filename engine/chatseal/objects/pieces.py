@@ -1,0 +1,75 @@
+"""Pieces: the data of one object as buffers that follow each other, without a copy."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, cast
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    _List = list[Buffer]
+else:
+    _List = list
+
+
+class Pace(Protocol):
+    """What slows uploads down."""
+
+    slice_bytes: int  # how much is let through at once
+
+    def take(self, amount: int) -> None:
+        """Return when *amount* more bytes may be sent. Raises to stop the upload."""
+
+
+class PacedBuffers(_List):
+    """Buffers that are to be sent no faster than a pace. A store that knows nothing of that takes them as a list."""
+
+    def __init__(self, data: "Buffer | Sequence[Buffer]", pace: Pace) -> None:
+        super().__init__(data if isinstance(data, (list, tuple)) else [cast("Buffer", data)])
+        self.pace = pace
+
+
+class Pieces:
+    """What `put` was given, as flat views that are released when the block ends. `length` is their sum in bytes.
+
+    Of paced buffers the views are short, and who iterates waits before each: a store that sends while it iterates sends smoothly."""
+
+    def __init__(self, data: "Buffer | Sequence[Buffer]") -> None:
+        self.pace = data.pace if isinstance(data, PacedBuffers) else None
+        self._stack = ExitStack()
+        self._views: list[memoryview] = []
+        try:
+            for piece in data if isinstance(data, (list, tuple)) else (data,):
+                view = self._stack.enter_context(memoryview(piece))
+                self._views.append(self._stack.enter_context(view.cast("B")))
+        except BaseException:
+            self._stack.close()
+            raise
+        self.length = sum(len(view) for view in self._views)
+
+    def __iter__(self) -> Iterator[memoryview]:
+        for view in self._views:
+            step = self.pace.slice_bytes if self.pace else max(1, len(view))
+            for start in range(0, len(view), step):
+                piece = view[start : start + step]
+                if self.pace:
+                    self.pace.take(len(piece))
+                yield piece
+
+    def joined(self) -> bytes:
+        """One copy of it all, after all the waiting that the pace asks for."""
+        if self.pace:
+            for _ in self:
+                pass
+        return b"".join(self._views)
+
+    def whole(self) -> "Buffer":
+        """All of it as one buffer that is valid until the block ends; a copy only where there are several."""
+        return self._views[0] if len(self._views) == 1 and not self.pace else self.joined()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
