@@ -13,6 +13,7 @@
     |   +-- DamagedError        a record, a frame or the table
     |   +-- TrailingBytesError  bytes follow the end
     |   +-- AuthorError         it is whole, but not signed by the author who was demanded
+    |   +-- StoreChangedError   another store, or an older state of it, lies where this machine knows one
     |   +-- TruncatedError 14   the end is missing
     +-- SourceChangedError      the source grew, shrank or was written to while it was read
     +-- TargetExistsError       nothing is overwritten unasked; also a FileExistsError
@@ -21,6 +22,8 @@
     +-- SourceBusyError 11      a database whose writers will not let anybody read, or whom reading would stop for too long
     +-- ObjectMissingError 10   the store has no object of that name
     +-- ObjectExistsError       the store has one already
+    +-- NoStoreError 10         there is no store at the address, or no such snapshot or name in it
+    +-- StoreExistsError        there is a store at the address already
     +-- StoreRefusedError       the store takes neither these credentials nor this request
     +-- StoreFailedError        the store cannot be reached, or does not do what it promises
     +-- CodecError              libzstd or libcrypto malfunctioned
@@ -124,6 +127,10 @@ class AuthorError(IntegrityError):
     remedy = "Get the file from its author, or ask for the verifying key that it was signed for. It opens without the demand."
 
 
+class StoreChangedError(IntegrityError):
+    """The store at an address is not the one that this machine knows, or an older state of it."""
+
+
 class TruncatedError(IntegrityError):
     """The end of the file is missing."""
 
@@ -166,6 +173,18 @@ class ObjectMissingError(ChatsealError):
 
 class ObjectExistsError(ChatsealError):
     """The store has an object of that name already, and it was to be put only if there was none."""
+
+
+class NoStoreError(ChatsealError):
+    """There is no store at that address, or no such snapshot, or no such name in the snapshot."""
+
+    exit_code = EXIT_NOT_THERE
+
+
+class StoreExistsError(ChatsealError):
+    """There is a store at that address already."""
+
+    remedy = "Choose another place, or back up to the store that is there."
 
 
 class StoreRefusedError(ChatsealError):

@@ -99,3 +99,67 @@ class HolderChange:
     def changed(self) -> bool:
         """Whether there was anything to do."""
         return bool(self.added or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What one backup did. Sizes in bytes, time in seconds of wall clock.
+
+    `size` is that of all content in the snapshot, `bytes_read` what was read of the sources (more than once where a second look was needed,
+    not what was known to be unchanged), `bytes_added` what the store got for good. `skipped` are names that could not be read, and why.
+    `held_seconds` is how long writers of databases had to wait. `parent` is the snapshot it was compared with, or empty."""
+
+    snapshot: str
+    size: int
+    entries: int
+    bytes_read: int
+    bytes_added: int
+    packs: int
+    seconds: float
+    held_seconds: float
+    parent: str
+    skipped: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Bytes of content a second."""
+        return self.size / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What one restore did. `size` is bytes of content now there, `bytes_written` those that had to be written.
+
+    `failed` are names that could not be restored, and why."""
+
+    snapshot: str
+    entries: int
+    size: int
+    bytes_written: int
+    seconds: float
+    failed: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rate(self) -> float:
+        """Bytes of content a second."""
+        return self.size / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one check found. `packs` are those that snapshots need, `packs_read` those that were read and compared, of `bytes_read` bytes
+    of plaintext. `store_bytes` is the size of all packs, `unreferred` how many no snapshot needs.
+
+    `broken` are objects and what is wrong with them, `hurt` the snapshots that need one of them."""
+
+    snapshots: int
+    packs: int
+    packs_read: int
+    bytes_read: int
+    store_bytes: int
+    unreferred: int
+    seconds: float
+    broken: tuple[tuple[str, str], ...] = ()
+    hurt: tuple[str, ...] = ()

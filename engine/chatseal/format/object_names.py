@@ -1,0 +1,46 @@
+"""Object names: what the objects of a store are called, and what their names tell (docs/format.md, section 10)."""
+
+import re
+
+from chatseal.errors import DamagedError
+from chatseal.format.labels import CONFIG, MAP, PACK, PENDING, SNAPSHOT, object_kind
+
+CONFIG_NAME = "config"
+PACKS, MAPS, PENDINGS, SNAPSHOTS, CONDEMNED = "packs/", "maps/", "pending/", "snapshots/", "condemned/"
+LAST_LEN = 16  # bytes of a name that chance and the name key make
+
+_KINDS = {PACKS: PACK, MAPS: MAP, PENDINGS: PENDING, SNAPSHOTS: SNAPSHOT, CONDEMNED: "condemned"}
+_NAME = re.compile(r"(packs/|maps/|pending/|snapshots/|condemned/)([1-9][0-9]{0,8})-([0-9a-f]{32})")
+
+
+def name_of(folder: str, epoch: int, last: bytes) -> str:
+    """The name of an object: its folder, the epoch whose key opens it, and 16 bytes that say nothing."""
+    return f"{folder}{epoch}-{last[:LAST_LEN].hex()}"
+
+
+def is_name(name: str, folder: str = "") -> bool:
+    """Whether *name* is one that this version gives to objects, in *folder* if there is one. Others in a store are left alone."""
+    return name.startswith(folder) and _NAME.fullmatch(name) is not None
+
+
+def epoch_of(name: str) -> int:
+    """The number of the epoch key that opens the object. Raises DamagedError."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise DamagedError("a store's object has a name that nothing gives")
+    return int(found[2])
+
+
+def kind_of(store_id: str, name: str) -> str:
+    """What the object's payload is bound to. Raises DamagedError."""
+    if name == CONFIG_NAME:
+        return CONFIG
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise DamagedError("a store's object has a name that nothing gives")
+    return object_kind(_KINDS[found[1]], store_id, name)
+
+
+def sibling(name: str, folder: str) -> str:
+    """The object of the same last part in another folder: a snapshot's `pending/`."""
+    return folder + name.partition("/")[2]

@@ -1,0 +1,82 @@
+"""Strict JSON: objects that strangers may have written, read within limits or not at all."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from chatseal.errors import DamagedError
+
+INTEGER_MAX = 2**63 - 1
+T = TypeVar("T")
+
+
+def damaged() -> DamagedError:
+    """The one error for whatever is wrong inside of what was authenticated."""
+    return DamagedError("an object of the store does not hold what its kind must")
+
+
+def encode(members: Any) -> bytes:
+    """One line, ASCII: names that are no valid text survive as escapes."""
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def parse(data: bytes) -> Any:
+    """The value that *data* holds. Raises DamagedError, also of a member that occurs twice, a fraction out of bounds, or deep nesting."""
+    try:
+        return json.loads(data.decode("ascii"), object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise damaged() from None
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """The same, if it is an object."""
+    found = parse(data)
+    if not isinstance(found, dict):
+        raise damaged()
+    return found
+
+
+def text(members: dict[str, Any], name: str, longest: int, default: str | None = None) -> str:
+    """A member that is a string of at most *longest* characters."""
+    value = members.get(name, default)
+    if not isinstance(value, str) or len(value) > longest:
+        raise damaged()
+    return value
+
+
+def number(members: dict[str, Any], name: str, least: int = 0, most: int = INTEGER_MAX, default: int | None = None) -> int:
+    """A member that is an integer within limits."""
+    value = members.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise damaged()
+    return value
+
+
+def items(members: dict[str, Any], name: str, longest: int, read: Callable[[Any], T]) -> tuple[T, ...]:
+    """A member that is a list of at most *longest* items, each as *read* takes it."""
+    value = members.get(name, [])
+    if not isinstance(value, list) or len(value) > longest:
+        raise damaged()
+    return tuple(read(item) for item in value)
+
+
+def a_text(longest: int) -> Callable[[Any], str]:
+    """Takes an item that is a string of at most *longest* characters."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > longest:
+            raise damaged()
+        return value
+
+    return read
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError

@@ -1,0 +1,111 @@
+"""Catalogue: which snapshots a store has, in the order of time, and which of them somebody means."""
+
+import getpass
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chatseal.errors import ChatsealError, IntegrityError, NoStoreError, ObjectMissingError
+from chatseal.format import object_names
+from chatseal.format.manifest import LENGTH_MAX, Manifest
+from chatseal.objects.object_store import ObjectInfo
+from chatseal.snapshots.sealed_store import SealedStore
+
+LATEST = "latest"
+SHORT = 8  # digits of a snapshot's name that people see
+_FETCHERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A snapshot: its object's name, what it says, and `time`: its own, or the store's where its own lies beyond that."""
+
+    name: str
+    manifest: Manifest
+    time: datetime
+
+    @property
+    def id(self) -> str:
+        """What people call it."""
+        return self.name.rpartition("-")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All snapshots of a store, oldest first, and those whose manifests cannot be read."""
+
+    records: tuple[Record, ...]
+    damaged: tuple[tuple[str, IntegrityError], ...] = ()
+
+    def find(self, wanted: str, *, at: datetime | None = None) -> Record:
+        """The snapshot that *wanted* names: `latest`, or the first digits of an id; none younger than *at*. Raises NoStoreError."""
+        records = [record for record in self.records if at is None or record.time <= at]
+        if wanted == LATEST:
+            if not records:
+                raise _no_snapshot("there is no snapshot" + (" of that time or before" if at else " in the store"))
+            return records[-1]
+        found = [record for record in records if wanted and record.id.startswith(wanted.lower().rpartition("-")[2])]
+        if len(found) != 1:
+            raise _no_snapshot(f"there is no snapshot {wanted}" if not found else f"{wanted} may be one of {len(found)} snapshots")
+        return found[0]
+
+    def parent(self, host: str, sources: tuple[str, ...]) -> Record | None:
+        """What a backup of *sources* is best compared with: the newest of the same sources here, elsewhere, or of one of them."""
+        for good in (
+            lambda m: m.host == host and m.sources == sources,
+            lambda m: m.sources == sources,
+            lambda m: bool(set(m.sources) & set(sources)),
+        ):
+            for record in reversed(self.records):
+                if good(record.manifest):
+                    return record
+        return None
+
+    def last_of(self, writer: str) -> Record | None:
+        """The newest snapshot of one installation."""
+        own = [record for record in self.records if record.manifest.writer == writer]
+        return max(own, key=lambda record: record.manifest.sequence, default=None)
+
+
+def read(store: SealedStore) -> Catalogue:
+    """Read all manifests. Raises what stores raise; what is wrong with one snapshot is in `damaged`."""
+    infos = [info for info in store.objects.list(object_names.SNAPSHOTS) if object_names.is_name(info.name, object_names.SNAPSHOTS)]
+
+    def fetch(info: ObjectInfo) -> Record | tuple[str, IntegrityError] | None:
+        try:
+            manifest = Manifest.parse(store.read_kept(info.name, LENGTH_MAX))
+        except ObjectMissingError:  # forgotten meanwhile
+            return None
+        except IntegrityError as error:
+            return info.name, error
+        return Record(info.name, manifest, min(manifest.time, datetime.fromtimestamp(info.modified, UTC)))
+
+    with ThreadPoolExecutor(_FETCHERS, "chatseal-catalogue") as pool:
+        found = list(pool.map(fetch, infos))
+    names = {info.name for info in infos}
+    for name in store.kept(object_names.SNAPSHOTS):
+        if name not in names:
+            store.drop_copy(name)
+    records = sorted((item for item in found if isinstance(item, Record)), key=lambda r: (r.time, r.manifest.sequence, r.name))
+    return Catalogue(tuple(records), tuple(item for item in found if isinstance(item, tuple)))
+
+
+def this_host() -> str:
+    """The name of this machine, as snapshots tell it."""
+    return socket.gethostname()
+
+
+def this_user() -> str:
+    """The name of who runs this, or their number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else ""
+
+
+def _no_snapshot(text: str) -> ChatsealError:
+    error = NoStoreError(text)
+    error.remedy = "`chatseal snapshots` lists them."
+    return error

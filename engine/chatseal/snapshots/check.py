@@ -1,0 +1,185 @@
+"""Check: whether every snapshot of a store can be restored."""
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatseal import _pages, events
+from chatseal.errors import ChatsealError, IntegrityError
+from chatseal.events import Report, Reporter
+from chatseal.format import object_names
+from chatseal.sealing.budget import Budget
+from chatseal.snapshots import catalogue, map_chain
+from chatseal.snapshots.catalogue import Record
+from chatseal.snapshots.pack_reader import PackReader
+from chatseal.snapshots.page_map import PRINT_LEN, ZEROS, MapReader, PackPlace
+from chatseal.snapshots.page_table import PageTable
+from chatseal.snapshots.sealed_store import SealedStore
+
+GROUP = 4 << 30  # bytes of packs whose units' fingerprints are in memory at once: about 30 MiB of them
+_ROW = np.dtype([("pack", "<u4"), ("at", "<u4"), ("length", "<u4"), ("print", "V16")])
+
+Rows = NDArray[np.void]
+Parts = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What to check: *share* of the packs, 0.0 to 1.0, are read and compared unit by unit; 0.0: structure alone."""
+
+    share: float = 0.0
+    budget: Budget = field(default_factory=lambda: Budget.of(None, None))
+
+
+def check(store: SealedStore, options: CheckOptions, *, progress: Report | None = None) -> events.Checked:
+    """Check all snapshots. Everything that is wrong is in the result; raises only what stores raise."""
+    return _Check(store, options, progress).run()
+
+
+class _Check:
+    def __init__(self, store: SealedStore, options: CheckOptions, progress: Report | None) -> None:
+        self._store, self._options, self._progress = store, options, progress
+        self._began = time.perf_counter()
+        self._broken: dict[str, str] = {}  # objects, and what is wrong with them
+        self._packs: dict[str, PackPlace] = {}
+        self._of_map: dict[Parts, set[str]] = {}  # packs that each map names
+        self._read = self._checked = 0
+
+    def run(self) -> events.Checked:
+        known = catalogue.read(self._store)
+        self._broken |= {name: str(error) for name, error in known.damaged}
+        sizes = {info.name: info.size for info in self._store.objects.list(object_names.PACKS)}
+        for chain in _longest({record.manifest.maps for record in known.records}):
+            self._check_chain(chain)
+        for place in self._packs.values():
+            if place.name not in sizes:
+                self._broken[place.name] = "it is missing"
+            elif sizes[place.name] != place.length:
+                self._broken[place.name] = f"it has {sizes[place.name]} bytes instead of {place.length}"
+        if self._options.share > 0:
+            self._read_data()
+        return self._result(known.records, sizes)
+
+    def _check_chain(self, chain: map_chain.Chain) -> None:
+        """Everything about the maps: that they are whole, and that each leads to a whole table after the one before."""
+        table = PageTable()
+        for number, parts in enumerate(chain):
+            try:
+                with map_chain.stream(self._store, parts) as stream:
+                    before, table.referred = table.referred, set()
+                    table.apply(stream, full=number == 0)
+                    self._of_map[parts] = table.referred
+                    table.referred = before | table.referred
+            except (IntegrityError, ChatsealError) as error:
+                for name in parts:
+                    self._broken.setdefault(name, str(error))
+                break
+        for place in table.packs:
+            if self._packs.setdefault(place.name, place) != place:
+                self._broken[place.name] = "two maps tell different lengths of it"
+
+    def _read_data(self) -> None:
+        places = [place for place in self._packs.values() if place.name not in self._broken]
+        wanted = max(1, round(self._options.share * len(places))) if places else 0
+        secrets.SystemRandom().shuffle(places)
+        places = sorted(places[:wanted])
+        reporter = Reporter(self._progress, sum(place.plain for place in places))
+        with PackReader(self._store, self._options.budget) as packs:
+            for group in _groups(places):
+                rows = self._rows({place.name: number for number, place in enumerate(group)})
+                for number, place in enumerate(group):
+                    try:
+                        plain = packs.whole(place, following=group[number + 1 :])
+                        of_pack = rows[np.searchsorted(rows["pack"], number) : np.searchsorted(rows["pack"], number, "right")]
+                        self._compare(place, plain, of_pack)
+                        self._checked += 1
+                    except IntegrityError as error:
+                        self._broken[place.name] = str(error)
+                    self._read += place.plain
+                    reporter.tick(self._read)
+        reporter.finish(self._read)
+
+    def _rows(self, numbers: dict[str, int]) -> Rows:
+        """Every unit that any map puts into one of the packs in *numbers*, by pack and place, each once."""
+        found = [np.empty(0, _ROW)]
+        for parts in self._of_map:
+            if any(name in self._broken for name in parts) or not self._of_map[parts] & numbers.keys():
+                continue
+            with map_chain.stream(self._store, parts) as stream:
+                found.extend(_rows_of(MapReader(stream), numbers))
+        return np.unique(np.concatenate(found))
+
+    def _compare(self, place: PackPlace, plain: memoryview, rows: Rows) -> None:
+        """Raise IntegrityError if a unit is not what a map says."""
+        fingerprinter = _pages.Fingerprinter(self._store.config.fingerprint_key.view)
+        at, length = rows["at"].astype(np.int64), rows["length"].astype(np.int64)
+        breaks = np.flatnonzero((at[1:] != at[:-1] + length[:-1]) | (length[1:] != length[:-1])) + 1
+        for run in np.split(np.arange(len(rows)), breaks):
+            if not len(run):
+                continue
+            begin, end, unit = int(at[run[0]]), int(at[run[-1]] + length[run[-1]]), int(length[run[0]])
+            prints = np.frombuffer(rows["print"][run].tobytes(), np.uint8).copy()
+            marks = np.empty(len(run), np.uint8)
+            if fingerprinter.compare(plain[begin:end], unit, len(run), prints.data, marks.data):
+                raise IntegrityError(f"{place.name} does not hold what a map says")
+
+    def _result(self, records: Sequence[Record], sizes: dict[str, int]) -> events.Checked:
+        hurt = []
+        for record in records:
+            needed = {part for parts in record.manifest.maps for part in parts}
+            needed |= {name for parts in record.manifest.maps for name in self._of_map.get(parts, ())}
+            if needed & self._broken.keys():
+                hurt.append(record.id)
+        referred = set(self._packs)
+        return events.Checked(
+            len(records),
+            len(referred),
+            self._checked,
+            self._read,
+            sum(sizes.values()),
+            len(sizes.keys() - referred),
+            time.perf_counter() - self._began,
+            tuple(sorted(self._broken.items())),
+            tuple(hurt),
+        )
+
+
+def _longest(chains: set[map_chain.Chain]) -> list[map_chain.Chain]:
+    """Those of *chains* that are not the beginning of another."""
+    beginnings = {chain[:length] for chain in chains for length in range(1, len(chain))}
+    return sorted(chains - beginnings)
+
+
+def _groups(places: Sequence[PackPlace]) -> Iterator[list[PackPlace]]:
+    group: list[PackPlace] = []
+    size = 0
+    for place in places:
+        group.append(place)
+        size += place.plain
+        if size >= GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _rows_of(reader: MapReader, numbers: dict[str, int]) -> Iterator[Rows]:
+    index = np.array([numbers.get(place.name, -1) for place in reader.head.packs], np.int64)
+    for head in reader.entries():
+        for segment in reader.segments(head):
+            count = segment.count.astype(np.int64)
+            pack = np.where(segment.pack == ZEROS, -1, index[np.minimum(segment.pack, len(index) - 1)] if len(index) else -1)
+            within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+            unit = np.repeat(segment.first.astype(np.int64), count) + within
+            rows = np.empty(len(within), _ROW)
+            wanted = np.repeat(pack, count) >= 0
+            rows["pack"] = np.repeat(pack, count)
+            rows["at"] = np.repeat(segment.at.astype(np.int64), count) + within * head.unit
+            rows["length"] = np.minimum(head.unit, head.entry.size - unit * head.unit)
+            rows["print"] = np.ascontiguousarray(segment.prints).view(f"V{PRINT_LEN}").reshape(-1)
+            if wanted.any():
+                yield rows[wanted]

@@ -1,0 +1,115 @@
+"""Config: the one object of a store that the key opens; in it are the keys of everything else (docs/format.md, section 10)."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chatseal.errors import DamagedError, HolderError
+from chatseal.format import strict_json
+from chatseal.format.labels import CONFIG, OBJECT_NAMES
+from chatseal.format.object_names import CONFIG_NAME
+from chatseal.format.strict_json import damaged
+from chatseal.keys.backup_key import BackupKey
+from chatseal.keys.epoch_key import KEY_LEN, EpochKey
+from chatseal.keys.password import Password
+from chatseal.keys.secret import Secret
+from chatseal.keys.slots import Holder, Opener, holders_of
+from chatseal.snapshots import envelope
+
+VERSION = 1
+LENGTH_MAX = 1 << 20  # of the object
+EPOCHS_MAX = 1024
+ID_LEN = 16
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Config:
+    """What a store is, and its keys. The epoch keys open its objects, the newest seals new ones; `fingerprint_key` marks units of
+    sources, the same in all epochs. `generation` grows with every change, `puts_absent` says that the store keeps that promise."""
+
+    store_id: str
+    generation: int
+    created: datetime
+    epochs: tuple[EpochKey, ...]
+    fingerprint_key: Secret
+    puts_absent: bool = False
+
+    @classmethod
+    def new(cls, *, puts_absent: bool) -> "Config":
+        """A store's first config, all of it from the operating system's random generator."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        return cls(secrets.token_hex(ID_LEN), 1, now, (EpochKey.generate(1),), Secret.random(KEY_LEN), puts_absent)
+
+    @property
+    def epoch(self) -> EpochKey:
+        """The newest, for new objects."""
+        return self.epochs[-1]
+
+    def epoch_key(self, number: int) -> EpochKey:
+        """The key of epoch *number*. Raises DamagedError if the store never had it, or has dropped it."""
+        for epoch in self.epochs:
+            if epoch.number == number:
+                return epoch
+        raise DamagedError(f"an object is sealed for epoch {number}, whose key this store's config does not hold")
+
+    def name_key(self) -> Secret:
+        """What makes names of new objects."""
+        return self.epoch.derived(OBJECT_NAMES)
+
+    def seal(self, key: Holder | Sequence[Holder]) -> bytes:
+        """The config as an object for the holders of *key*: backup keys and passwords.
+
+        Raises HolderError of a public key: whoever stores a config could make one for it, and get the next backup."""
+        holders = holders_of(key)
+        if not all(isinstance(holder, (BackupKey, Password)) for holder in holders):
+            error = HolderError("a store is opened by a backup key or a password, not by a public key")
+            error.remedy = "Anybody can write for a public key: whoever keeps the store could put another store in its place."
+            raise error
+        return b"".join(envelope.seal(holders, CONFIG, [strict_json.encode(self._members())]))
+
+    def _members(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "store": self.store_id,
+            "generation": self.generation,
+            "created": self.created.strftime(_TIME),
+            "epochs": [[epoch.number, epoch.secret.hex()] for epoch in self.epochs],
+            "fingerprints": self.fingerprint_key.view.hex(),
+            "puts_absent": self.puts_absent,
+        }
+
+    @classmethod
+    def open(cls, data: bytes, openers: Sequence[Opener]) -> "Config":
+        """The config in an object. Raises WrongKeyError and everything that can be wrong with a sealed file."""
+        members = strict_json.parse_object(envelope.unseal(data, openers, CONFIG, LENGTH_MAX, CONFIG_NAME))
+        if members.get("version") != VERSION or not isinstance(members.get("puts_absent"), bool):
+            raise damaged()
+        try:
+            created = datetime.strptime(strict_json.text(members, "created", 40), _TIME).replace(tzinfo=UTC)
+            store_id = strict_json.text(members, "store", 2 * ID_LEN)
+            if bytes.fromhex(store_id).hex() != store_id or len(store_id) != 2 * ID_LEN:
+                raise ValueError
+            fingerprints = Secret(_key(strict_json.text(members, "fingerprints", 2 * KEY_LEN)))
+            epochs = strict_json.items(members, "epochs", EPOCHS_MAX, _epoch)
+        except ValueError:
+            raise damaged() from None
+        numbers = [epoch.number for epoch in epochs]
+        if not numbers or numbers != sorted(set(numbers)):
+            raise damaged()
+        return cls(store_id, strict_json.number(members, "generation", 1), created, epochs, fingerprints, members["puts_absent"])
+
+
+def _epoch(value: Any) -> EpochKey:
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], int) or not isinstance(value[1], str):
+        raise damaged()
+    return EpochKey(value[0], _key(value[1]))
+
+
+def _key(digits: str) -> bytes:
+    key = bytes.fromhex(digits)
+    if len(key) != KEY_LEN:
+        raise ValueError
+    return key

@@ -1,0 +1,126 @@
+"""Orphans: packs that were sent by a run that did not come to its end. What is in them is not sent again.
+
+A journal on this machine: for each pack that the store has acknowledged a small sealed map of what lies in it. The next run takes what it
+says for known, if the content is still the same and the store still has the pack."""
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from chatseal.errors import ChatsealError
+from chatseal.format import object_names
+from chatseal.format.labels import object_kind
+from chatseal.format.strict_json import damaged
+from chatseal.snapshots import envelope, places
+from chatseal.snapshots.pack_writer import PackContent
+from chatseal.snapshots.page_map import (
+    EntryHead,
+    MapHead,
+    MapReader,
+    PackPlace,
+    Segment,
+    encode_segment,
+    units_of,
+)
+from chatseal.snapshots.page_table import PageTable, Units, runs
+from chatseal.snapshots.sealed_store import SealedStore
+
+_KIND = "orphan"
+_LONGEST = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Some units of one entry in one pack. `unit` and `units` are the entry's: they count only where it is divided the same way."""
+
+    place: PackPlace
+    unit: int
+    segments: tuple[Segment, ...]
+
+
+class Journal:
+    """What was sent and is in no snapshot yet. `record` may be called from any thread."""
+
+    def __init__(self, store: SealedStore) -> None:
+        self._store = store
+        self._folder = places.state_folder() / "sent" / store.config.store_id
+
+    def record(self, content: PackContent) -> None:
+        """Remember *content*, which the store has acknowledged."""
+        name = content.place.name
+        data = b"".join(envelope.seal([self._store.key(name)], self._kind(name), [b"".join(_encode(content))]))
+        places.write_whole(self._path(name), data)
+
+    def fragments(self) -> dict[str, list[Fragment]]:
+        """What earlier runs left, by path. A record that cannot be read is dropped: its pack is sent again."""
+        found: dict[str, list[Fragment]] = {}
+        for name in self.names():
+            try:
+                for path, fragment in self._read(name):
+                    found.setdefault(path, []).append(fragment)
+            except (ChatsealError, OSError):
+                self.remove([name])
+        return found
+
+    def names(self) -> list[str]:
+        """The packs that are remembered."""
+        try:
+            children = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        return [name for child in sorted(children) if object_names.is_name(name := object_names.PACKS + child)]
+
+    def remove(self, names: list[str]) -> None:
+        """Forget packs: they are in a snapshot now, or in the store no more."""
+        for name in names:
+            self._path(name).unlink(missing_ok=True)
+
+    def _read(self, name: str) -> Iterator[tuple[str, Fragment]]:
+        with open(self._path(name), "rb") as file:
+            data = file.read(_LONGEST)
+        plain = envelope.unseal(data, [self._store.key(name)], self._kind(name), _LONGEST, name)
+        reader = MapReader(io.BufferedReader(io.BytesIO(plain)))
+        if reader.head.full or [place.name for place in reader.head.packs] != [name]:
+            raise damaged()
+        for head in reader.entries():
+            yield head.entry.path, Fragment(reader.head.packs[0], head.unit, tuple(reader.segments(head)))
+
+    def _kind(self, name: str) -> str:
+        return object_kind(_KIND, self._store.config.store_id, name)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name.removeprefix(object_names.PACKS)
+
+
+def _encode(content: PackContent) -> Iterator[bytes]:
+    by_entry: dict[int, tuple[Units, list[Segment]]] = {}
+    for part in content.parts:
+        columns = runs(part.numbers.astype(np.int64), np.zeros(len(part.numbers), np.uint32), part.at, part.units.unit)
+        by_entry.setdefault(id(part.units), (part.units, []))[1].append(Segment(*columns, part.prints))
+    yield from MapHead(False, (content.place,), len(by_entry)).encode()
+    for units, segments in by_entry.values():
+        entry = units.entry
+        if units_of(entry.size, units.unit) != len(units):  # a stream's length is not known yet
+            entry = replace(entry, size=len(units) * units.unit)
+        yield EntryHead(entry, units.unit, len(units), len(segments)).encode()
+        for segment in segments:
+            for piece in encode_segment(segment):
+                yield bytes(piece)
+
+
+def adopt(table: PageTable, units: Units, fragments: list[Fragment]) -> None:
+    """Take for known in *units* what *fragments* say of their entry: if the content is the same, it is not sent again."""
+    for fragment in fragments:
+        if fragment.unit != units.unit:
+            continue
+        pack = np.array([table.add_pack(fragment.place)], np.uint32)
+        for segment in fragment.segments:
+            inside = segment.first.astype(np.int64) + segment.count <= len(units)
+            if np.all(inside):
+                units.put(segment, pack)
+                for first, count in zip(segment.first.tolist(), segment.count.tolist(), strict=True):
+                    units.differs[first : first + count] = True

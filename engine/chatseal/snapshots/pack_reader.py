@@ -1,0 +1,121 @@
+"""Pack reader: plaintext of packs, whole ones unsealed on all cores while the next is fetched, or ranges of them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from chatseal import _core
+from chatseal.errors import ChatsealError, DamagedError, IntegrityError
+from chatseal.sealing.budget import Budget
+from chatseal.sealing.reader import SealedReader
+from chatseal.sealing.source import Source
+from chatseal.sealing.unseal import Unseal, exhaust
+from chatseal.snapshots import envelope
+from chatseal.snapshots.page_map import PackPlace
+from chatseal.snapshots.sealed_store import SealedStore
+
+READERS_MAX = 8  # packs that are open for ranges at once
+
+
+class PackReader:
+    """Reads packs of one store. For one thread at a time; as a block it lets go of what it holds."""
+
+    def __init__(self, store: SealedStore, budget: Budget) -> None:
+        self._store, self._budget = store, budget
+        self._pool = ThreadPoolExecutor(1, "chatseal-fetch")
+        self._coming: dict[str, Future[bytes]] = {}
+        self._readers: OrderedDict[str, SealedReader] = OrderedDict()
+        self._buffer = bytearray()
+        self._held = ""  # the pack whose plaintext the buffer holds
+        _, runs, frames, _ = budget.for_unsealing(None)
+        self._pipe = _core.UnsealPipeline(runs, frames)
+
+    def whole(self, place: PackPlace, *, following: Sequence[PackPlace] = ()) -> memoryview:
+        """All of a pack's plaintext, valid until the next call. The first of *following* is fetched meanwhile: it will be asked for soon.
+
+        Raises IntegrityError and what stores raise."""
+        if self._held != place.name:
+            self._held = ""
+            if len(self._buffer) < place.plain:
+                self._buffer = bytearray(place.plain)
+            self._unseal(place, memoryview(self._buffer)[: place.plain], following)
+            self._held = place.name
+        return memoryview(self._buffer)[: place.plain]
+
+    def into(self, place: PackPlace, descriptor: int, offset: int, *, following: Sequence[PackPlace] = ()) -> None:
+        """Write all of a pack's plaintext into a file, on all cores. Raises the same, and OSError."""
+        self._unseal(place, (descriptor, offset), following)
+
+    def read(self, place: PackPlace, at: int, length: int) -> bytes:
+        """*length* bytes of a pack's plaintext: from memory if it is there, else by ranges of the object. Raises the same."""
+        if self._held == place.name:
+            return bytes(memoryview(self._buffer)[at : at + length])
+        reader = self._reader(place)
+        try:
+            reader.seek(at)
+            data = reader.read(length)
+        except IntegrityError as error:
+            raise envelope.named(error, place.name) from None
+        if len(data) != length:
+            raise _disagrees(place)
+        return data
+
+    def _reader(self, place: PackPlace) -> SealedReader:
+        reader = self._readers.pop(place.name, None)
+        if reader is None:
+            reader = self._store.open(place.name, place.length)
+            if reader.size != place.plain:
+                raise _disagrees(place)
+        self._readers[place.name] = reader
+        if len(self._readers) > READERS_MAX:
+            self._readers.popitem(last=False)[1].close()
+        return reader
+
+    def _fetch(self, place: PackPlace) -> bytes:
+        data = self._store.objects.get(place.name, place.length)
+        if len(data) != place.length:
+            raise _disagrees(place)
+        return data
+
+    def _take(self, place: PackPlace, following: Sequence[PackPlace]) -> bytes:
+        coming = self._coming.pop(place.name, None)
+        data = coming.result() if coming is not None else self._fetch(place)
+        if following and not self._coming:
+            self._coming[following[0].name] = self._pool.submit(self._fetch, following[0])
+        return data
+
+    def _unseal(self, place: PackPlace, target: "memoryview | tuple[int, int]", following: Sequence[PackPlace]) -> None:
+        name = place.name
+        data = memoryview(self._take(place, following))
+        try:
+            source = Source(name=name, positioned=data, length=len(data))
+            work = Unseal(source, [self._store.key(name)], self._budget, "the target", kind=self._store.kind(name))
+            work.check_length()
+            exhaust(work.run(target, pipe=self._pipe))
+            done = self._pipe.content_done
+        except IntegrityError:
+            raise
+        except ChatsealError as error:
+            raise envelope.named(DamagedError(str(error)), name) from None
+        if done != place.plain:
+            raise _disagrees(place)
+
+    def close(self) -> None:
+        """Let go of connections and memory."""
+        for future in self._coming.values():
+            future.cancel()
+        self._pool.shutdown()
+        while self._readers:
+            self._readers.popitem()[1].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _disagrees(place: PackPlace) -> DamagedError:
+    return DamagedError(f"{place.name} is not what its map says")
