@@ -17,6 +17,9 @@
     |   +-- TruncatedError 14   the end is missing
     +-- SourceChangedError      the source grew, shrank or was written to while it was read
     +-- TargetExistsError       nothing is overwritten unasked; also a FileExistsError
+    +-- TargetBusyError 11      a file to restore into that somebody has open
+    +-- RestoringError 13       a file whose restoring in place did not finish
+    +-- UnsafePathError 13      a name in a snapshot that leads out of the folder it is to be restored to
     +-- LimitError              larger than the format allows
     +-- CaptureError            a source that cannot be read as it is at one moment
     +-- SourceBusyError 11      a database whose writers will not let anybody read, or whom reading would stop for too long
@@ -148,6 +151,27 @@ class TargetExistsError(ChatsealError, FileExistsError):
     """There is something under the target's name already."""
 
     remedy = "Choose another name, or overwrite it with --force."
+
+
+class TargetBusyError(ChatsealError):
+    """A file to restore into, or to replace, that somebody has open."""
+
+    exit_code = EXIT_BUSY
+    remedy = "Close the application that has it open, or restore to another name."
+
+
+class RestoringError(ChatsealError):
+    """A file that is partly what it was and partly what was to be restored: waiting mends nothing, so it counts as damaged."""
+
+    exit_code = EXIT_DAMAGED
+    remedy = "Restore it again: what is right already is not written again."
+
+
+class UnsafePathError(ChatsealError):
+    """A name in a snapshot that is no path below the folder it is to be restored to. No backup makes one."""
+
+    exit_code = EXIT_DAMAGED
+    remedy = "Somebody made this snapshot to write elsewhere on this machine, or it is damaged: do not restore it."
 
 
 class LimitError(ChatsealError):

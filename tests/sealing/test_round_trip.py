@@ -220,3 +220,9 @@ def test_a_summary_tells_sizes_frames_and_rates() -> None:
 def test_a_sealed_file_can_be_a_source_again() -> None:
     inner = sealed(chat(100_000))
     assert chatseal.unseal_bytes(chatseal.unseal_bytes(sealed(inner), KEY), KEY) == chat(100_000)
+
+
+@pytest.mark.parametrize("name", ["é" * 127, "😂" * 63, "n" * 255, "\udcff" * 255])
+def test_a_file_can_have_the_longest_name_that_the_system_takes(name: str, tmp_path: Path) -> None:
+    chatseal.seal(b"plain", tmp_path / name, KEY)
+    assert os.listdir(tmp_path) == [name]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PRIVATE = 0o600
 ORDINARY = 0o666
 _PART_DIGITS = 12
+_PART_PREFIX = 100  # bytes; most systems take names of 255
 _PART = re.compile(rf"\..*\.[0-9a-f]{{{_PART_DIGITS}}}\.part", re.DOTALL)
 
 
@@ -55,7 +56,7 @@ class FileTarget:
         self._overwrite = overwrite
         if not overwrite and os.path.lexists(path):
             raise _exists(self.path)
-        self._part = self.path.with_name(f".{self.path.name[:100]}.{secrets.token_hex(_PART_DIGITS // 2)}.part")
+        self._part = self.path.with_name(os.fsdecode(part_name(os.fsencode(self.path.name))))
         self._is_there = True
         try:
             # Two C functions and no Python between them: Ctrl-C can come after each line, and a file object owns its descriptor.
@@ -119,6 +120,11 @@ class FileTarget:
         # After Ctrl-C between the constructor and the block, or inside discard.
         if hasattr(self, "_is_there"):
             self.discard()
+
+
+def part_name(name: bytes) -> bytes:
+    """A name for a file beside *name* until it is complete: another each time, and within the limit of names if *name* is long."""
+    return b".%b.%b.part" % (name[:_PART_PREFIX], secrets.token_hex(_PART_DIGITS // 2).encode())
 
 
 def is_part(path: PathLike) -> bool:

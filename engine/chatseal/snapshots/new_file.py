@@ -1,0 +1,86 @@
+"""New file: written beside its name in an open folder; it gets the name when it is complete and on stable storage."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from chatseal.capture.entry import Entry
+from chatseal.sealing.source import flat
+from chatseal.snapshots.attributes import Notes, set_attributes
+from chatseal.snapshots.place import Place
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+def write_all_at(descriptor: int, offset: int, data: "Buffer") -> None:
+    """Write all of *data* at *offset*, however little the system takes at a time."""
+    with flat(data) as view:
+        done = 0
+        while done < len(view):
+            done += os.pwrite(descriptor, view[done:], offset + done)
+
+
+class NewFile:
+    """A file for *entry* at *place*, whose folder it keeps open by itself. What is not committed leaves nothing behind.
+
+    `write_at` may be called from any thread, the rest from one. `descriptor` is open for reading and writing until `close`."""
+
+    def __init__(self, place: Place, entry: Entry, *, owner: bool, notes: Notes, take: Callable[[Place, Place], None]) -> None:
+        """*take* gives what is at the second place the name of the first."""
+        self._entry, self._owner, self._notes, self._take = entry, owner, notes, take
+        self.descriptor, self._is_there = -1, False
+        self._place = Place(os.dup(place.folder), place.name, place.shown)
+        self._part = self._place.part()
+        try:
+            self._is_there = True
+            self.descriptor = self._part.open(os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        except OSError:
+            self._is_there = False
+            self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def write_at(self, offset: int, data: "Buffer") -> None:
+        """Write all of *data* at *offset*. What lies between two pieces is zeros."""
+        with self._place.named():
+            write_all_at(self.descriptor, offset, data)
+
+    def commit(self, length: int) -> None:
+        """Make the file *length* bytes long, flush it and give it its attributes and its name. Raises TargetExistsError, OSError."""
+        with self._place.named():
+            os.ftruncate(self.descriptor, length)
+            set_attributes(self.descriptor, self._entry, owner=self._owner, notes=self._notes)
+            os.fsync(self.descriptor)
+            self._take(self._place, self._part)
+            self._is_there = False
+
+    def close(self) -> None:
+        """Let go of the file; if it was not committed there is none. A second call does nothing."""
+        if self._place.folder < 0:
+            return
+        folder, self._place = self._place.folder, Place(-1, self._place.name, self._place.shown)
+        try:
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
+                self.descriptor = -1
+            if self._is_there:
+                self._is_there = False
+                with suppress(FileNotFoundError):
+                    os.unlink(self._part.name, dir_fd=folder)
+        finally:
+            os.close(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_part"):
+            self.close()

@@ -1,0 +1,239 @@
+"""Tree: entries of a snapshot come back below one folder, and nowhere else."""
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chatseal.capture.entry import Entry
+from chatseal.errors import ChatsealError, TargetExistsError
+from chatseal.keys.key_file import sync_folder
+from chatseal.sealing.source import PathLike
+from chatseal.snapshots.attributes import Notes, set_attributes, set_link_attributes
+from chatseal.snapshots.entry_path import Parts, link_target, parts_of, unsafe
+from chatseal.snapshots.new_file import NewFile
+from chatseal.snapshots.place import FOLDER, NO_HARD_LINKS, Place
+
+OWN = 0o700  # of folders until their own mode is set at the end, and of those that no entry describes
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder that something was put into. *entry* is None if its mode and times are none of ours."""
+
+    identity: tuple[int, int]
+    entry: Entry | None
+
+
+class Tree:
+    """Restores entries below *folder*, which is made if it is not there. One thread at a time, but for `NewFile.write_at`.
+
+    Paths of entries are hostile: each part is opened by itself, from the folder before it and never through a link, so whatever earlier
+    entries or other processes put there, nothing is made, changed or replaced elsewhere. A link can lead anywhere, but nothing goes
+    through it. Folders that are there already are used; without *overwrite* they keep their mode and times. Nothing but a file or link
+    is ever replaced. With *owner* entries get their owner as far as this process may, and only then bits such as set-user-ID.
+
+    Leaving the block without an error gives folders their modes and times and makes all names durable; with one, what was committed
+    stays, and folders stay closed to others."""
+
+    def __init__(self, folder: PathLike, *, overwrite: bool, owner: bool) -> None:
+        """Raises OSError."""
+        self._root, self._open, self._open_parts = -1, -1, Parts(())
+        if os.name != "posix":
+            raise ChatsealError("folders can be restored only on systems like Linux")
+        self._folder, self._overwrite, self._owner = Path(folder), overwrite, owner
+        self._notes = Notes()
+        self._folders: dict[Parts, _Folder] = {}
+        self._made: set[Parts] = set()  # folders that were not there before
+        self._put: set[str] = set()  # paths of files and links
+        self._above = _make(self._folder)
+        self._root = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know about the entries put so far, and about their folders after the block."""
+        return self._notes.texts()
+
+    def put_folder(self, entry: Entry) -> None:
+        """Make a folder. Raises UnsafePathError, TargetExistsError if something else has its name, OSError."""
+        parts = parts_of(entry.path)
+        descriptor = self._enter(parts)
+        if parts in self._made or self._overwrite:
+            self._folders[parts] = _Folder(_identity(descriptor), entry)
+
+    def put_link(self, entry: Entry) -> None:
+        """Make a symbolic link. Raises UnsafePathError, TargetExistsError, OSError."""
+        target = link_target(entry.target)
+        place = self._place(entry.path)
+        place.check_free(overwrite=self._overwrite)
+        part = place.part()
+        with place.named():
+            os.symlink(target, part.name, dir_fd=place.folder)
+            try:
+                set_link_attributes(place.folder, part.name, entry, owner=self._owner, notes=self._notes)
+                self._take(place, part, entry.path)
+            except BaseException:
+                part.remove()
+                raise
+
+    def put_name(self, entry: Entry) -> None:
+        """Make another name of the file `same_as`, which this tree has put; a copy of it where there are no hard links.
+
+        Raises UnsafePathError, TargetExistsError, FileNotFoundError if that file was not put, OSError."""
+        source, place = parts_of(entry.same_as), self._place(entry.path)
+        if entry.same_as not in self._put:
+            raise FileNotFoundError(2, "The file whose other name this is was not restored", self._shown(entry.path))
+        place.check_free(overwrite=self._overwrite)
+        place = Place(os.dup(place.folder), place.name, place.shown)
+        try:
+            other = Place(self._enter(source[:-1]), source[-1], self._shown(entry.same_as))
+            try:
+                place.link_to(other, overwrite=self._overwrite)
+            except OSError as error:
+                if error.errno not in NO_HARD_LINKS:
+                    raise
+                self._copy(other, entry)
+        finally:
+            os.close(place.folder)
+        self._put.add(entry.path)
+
+    def open_file(self, entry: Entry) -> NewFile:
+        """A file to be written, which appears when it is committed. Raises UnsafePathError, TargetExistsError, OSError."""
+        place = self._place(entry.path)
+        place.check_free(overwrite=self._overwrite)
+        path = entry.path
+        return NewFile(place, entry, owner=self._owner, notes=self._notes, take=lambda place, part: self._take(place, part, path))
+
+    def _copy(self, other: Place, entry: Entry) -> None:
+        source = other.open(os.O_RDONLY)
+        try:
+            about = os.fstat(source)
+            if not stat.S_ISREG(about.st_mode):
+                raise other.taken()
+            with self.open_file(entry) as file:
+                for offset in range(0, about.st_size, _PIECE):
+                    file.write_at(offset, os.pread(source, _PIECE, offset))
+                file.commit(about.st_size)
+        finally:
+            os.close(source)
+        self._notes.add("other names of a file are copies, since there are no hard links here", entry.path)
+
+    # --- where entries go -----------------------------------------------------------------------------------------------
+
+    def _shown(self, path: str) -> str:
+        return str(self._folder / path)
+
+    def _place(self, path: str) -> Place:
+        """Where *path* is, in a folder that stays open until the next call."""
+        parts = parts_of(path)
+        descriptor = self._enter(parts[:-1])
+        self._folders.setdefault(parts[:-1], _Folder(_identity(descriptor), None))
+        return Place(descriptor, parts[-1], self._shown(path))
+
+    def _take(self, place: Place, part: Place, path: str) -> None:
+        place.take(part, overwrite=self._overwrite)
+        self._put.add(path)
+
+    def _enter(self, parts: Parts, *, make: bool = True) -> int:
+        """The folder *parts*, open until the next call, which may begin at it."""
+        if self._open < 0 or parts[: len(self._open_parts)] != self._open_parts:
+            self._leave()
+            self._open = os.dup(self._root)
+        while len(self._open_parts) < len(parts):
+            here = parts[: len(self._open_parts) + 1]
+            outer, self._open = self._open, self._step(self._open, here, make=make)
+            self._open_parts = here
+            os.close(outer)
+        return self._open
+
+    def _step(self, outer: int, parts: Parts, *, make: bool) -> int:
+        path = b"/".join(parts).decode("utf-8", "surrogateescape")
+        place = Place(outer, parts[-1], self._shown(path))
+        try:
+            with place.named():
+                if make:
+                    try:
+                        os.mkdir(place.name, OWN, dir_fd=outer)
+                    except FileExistsError:
+                        pass
+                    else:
+                        self._made.add(parts)
+                        self._folders.setdefault(parts[:-1], _Folder(_identity(outer), None))
+                return os.open(place.name, FOLDER, dir_fd=outer)
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):  # both mean that a link is in the way
+                raise
+        if path in self._put:
+            raise unsafe(path, "is a file or link, and a folder for others")
+        refused = TargetExistsError(f"{place.shown} is no folder")
+        refused.remedy = "Remove it, or restore to another folder: nothing is written through a link."
+        raise refused
+
+    def _leave(self) -> None:
+        if self._open >= 0:
+            os.close(self._open)
+        self._open, self._open_parts = -1, Parts(())
+
+    # --- the end --------------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Deepest first: what is put into a folder changes its time, and its mode may keep us out."""
+        for parts in sorted(self._folders, key=len, reverse=True):
+            folder = self._folders[parts]
+            path = b"/".join(parts).decode("utf-8", "surrogateescape")
+            try:
+                descriptor = self._enter(parts, make=False)
+            except (OSError, ChatsealError):
+                self._notes.add("a folder was taken away meanwhile", path)
+                continue
+            if _identity(descriptor) != folder.identity:
+                self._notes.add("another folder was put in place of one meanwhile", path)
+                continue
+            if folder.entry is not None:
+                set_attributes(descriptor, folder.entry, owner=self._owner, notes=self._notes)
+            os.fsync(descriptor)
+        self._leave()
+        os.fsync(self._root)
+        for above in self._above:
+            sync_folder(above)
+
+    def close(self) -> None:
+        """Let go of folders. A second call does nothing."""
+        self._leave()
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    about = os.fstat(descriptor)
+    return about.st_dev, about.st_ino
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make *folder* and what is missing above it; the folders whose names of these have to be made durable."""
+    missing: list[Path] = []
+    at = folder
+    while not at.exists():
+        missing.append(at)
+        at = at.parent
+    for at in reversed(missing):
+        at.mkdir(OWN, exist_ok=True)
+    return [at.parent for at in missing]
