@@ -1,6 +1,10 @@
 # chatseal._pages: what is done to many units of a source in one call, without the GIL. No object may be used by two threads at once.
-from libc.stdint cimport uint8_t
-from libc.string cimport memmove
+import os
+from typing import NamedTuple
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memmove, memset
+from posix.stat cimport struct_stat
 
 cimport cython
 
@@ -22,10 +26,66 @@ cdef extern from "fingerprint.h" nogil:
     status fingerprint_compare(fingerprinter *f, const uint8_t *data, size_t length, size_t unit, size_t known, uint8_t *prints,
                                uint8_t *marks, size_t *changed)
 
+cdef extern from "reader.h" nogil:
+    ctypedef struct reader_file:
+        pass
+    int reader_open(reader_file *file, const char *path)
+    void reader_close(reader_file *file)
+    int reader_stat(reader_file *file, struct_stat *found)
+    int reader_read(reader_file *file, uint64_t offset, uint8_t *buffer, size_t length, size_t *done)
+    int reader_keep_descriptors(int keep)
+
+cdef extern from "wal.h" nogil:
+    ctypedef enum wal_status:
+        WAL_OK
+        WAL_NO_MEMORY
+        WAL_READ_FAILED
+        WAL_NOT_ONE
+        WAL_CHANGED
+    ctypedef struct wal_expected:
+        uint32_t frames, pages, page_length
+        uint32_t sums[2]
+        uint8_t salts[8]
+    ctypedef struct wal_index:
+        size_t count
+        uint32_t page_length, frames, pages, last_page
+        uint64_t length
+        int os_error
+    ctypedef struct wal_overlay:
+        reader_file *main
+        reader_file *log
+        const wal_index *index
+        uint64_t length
+        uint32_t page_length
+    wal_status wal_scan(wal_index *index, reader_file *log, const wal_expected *expected)
+    void wal_free(wal_index *index)
+    int wal_read(const wal_overlay *overlay, uint64_t offset, uint8_t *buffer, size_t length, size_t *done)
+
 SAME = UNIT_SAME
 CHANGED = UNIT_CHANGED
 ZERO = UNIT_ZERO
 PRINT_LENGTH = FINGERPRINT_LEN
+
+
+class NotALog(Exception):
+    """The file does not begin as a write-ahead log does."""
+
+
+class LogChanged(Exception):
+    """The log is not the one that was asked for, or does not reach as far."""
+
+
+class FileStat(NamedTuple):
+    """What is known of an open file. Times in nanoseconds since 1970."""
+
+    device: int
+    inode: int
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
 
 
 @cython.final
@@ -76,3 +136,153 @@ def gather(uint8_t[::1] data, size_t length, size_t unit, const uint8_t[::1] mar
             at += n
             i += 1
     return end
+
+
+cdef int _refuse(int code) except -1:
+    raise OSError(code, os.strerror(code))
+
+
+@cython.final
+cdef class File:
+    """A file that is read without a descriptor in this process's table (ext/reader.h)."""
+
+    cdef reader_file _file
+
+    def __cinit__(self, bytes path not None):
+        if b"\0" in path:
+            raise ValueError("a path has no zero byte")
+        cdef const char *name = path
+        cdef int code
+        with nogil:
+            code = reader_open(&self._file, name)
+        if code != 0:
+            raise OSError(code, os.strerror(code), os.fsdecode(path))
+
+    def __dealloc__(self):
+        with nogil:
+            reader_close(&self._file)
+
+    def read_into(self, uint64_t offset, uint8_t[::1] buffer not None):
+        """Fill *buffer* from *offset* on; return how much, less only at the end."""
+        cdef size_t length = buffer.shape[0], done = 0
+        cdef int code
+        if length == 0:
+            return 0
+        with nogil, cython.boundscheck(False):
+            code = reader_read(&self._file, offset, &buffer[0], length, &done)
+        if code != 0:
+            _refuse(code)
+        return done
+
+    def stat(self):
+        """What os.fstat would say."""
+        cdef struct_stat found
+        cdef int code
+        with nogil:
+            code = reader_stat(&self._file, &found)
+        if code != 0:
+            _refuse(code)
+        return FileStat(found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid, found.st_size,
+                        found.st_mtim.tv_sec * 1_000_000_000 + found.st_mtim.tv_nsec,
+                        found.st_ctim.tv_sec * 1_000_000_000 + found.st_ctim.tv_nsec)
+
+    def close(self):
+        with nogil:
+            reader_close(&self._file)
+
+
+def keep_descriptors(bint keep):
+    """Behave as on a system where threads cannot have descriptors of their own, or no longer."""
+    cdef int code
+    with nogil:
+        code = reader_keep_descriptors(keep)
+    if code != 0:
+        _refuse(code)
+
+
+@cython.final
+cdef class Log:
+    """The index of a write-ahead log (ext/wal.h)."""
+
+    cdef wal_index _index
+    cdef File _file
+
+    def __cinit__(self, File file not None, uint32_t frames=0, uint32_t pages=0, uint32_t page_length=0, sums=(0, 0),
+                  bytes salts not None=bytes(8)):
+        cdef wal_expected expected
+        cdef wal_status code
+        memset(&expected, 0, sizeof(expected))
+        if len(salts) != 8:
+            raise ValueError("there are 8 bytes of salts")
+        expected.frames, expected.pages, expected.page_length = frames, pages, page_length
+        expected.sums[0], expected.sums[1] = sums
+        memcpy(expected.salts, <const char *>salts, 8)
+        self._file = file
+        with nogil:
+            code = wal_scan(&self._index, &self._file._file, &expected)
+        if code == WAL_NO_MEMORY:
+            raise MemoryError
+        if code == WAL_READ_FAILED:
+            _refuse(self._index.os_error)
+        if code == WAL_NOT_ONE:
+            raise NotALog
+        if code == WAL_CHANGED:
+            raise LogChanged
+
+    def __dealloc__(self):
+        wal_free(&self._index)
+
+    @property
+    def frames(self):
+        return self._index.frames
+
+    @property
+    def pages(self):
+        return self._index.pages
+
+    @property
+    def page_length(self):
+        return self._index.page_length
+
+    @property
+    def last_page(self):
+        return self._index.last_page
+
+    @property
+    def distinct(self):
+        return self._index.count
+
+    @property
+    def length(self):
+        return self._index.length
+
+
+@cython.final
+cdef class Overlay:
+    """A database as its readers see it: the main file, and the pages of the log over it."""
+
+    cdef wal_overlay _overlay
+    cdef File _main
+    cdef Log _log
+
+    def __cinit__(self, File main not None, Log log, uint32_t page_length, uint64_t length):
+        if page_length < 512 or page_length > 65536 or page_length & (page_length - 1):
+            raise ValueError("that is no page length")
+        if log is not None and log._index.page_length != page_length:
+            raise ValueError("the log has pages of another length")
+        self._main, self._log = main, log
+        self._overlay.main, self._overlay.page_length, self._overlay.length = &main._file, page_length, length
+        if log is not None:
+            self._overlay.log, self._overlay.index = &log._file._file, &log._index
+
+    def read_into(self, uint64_t offset, uint8_t[::1] buffer not None):
+        """Fill *buffer* with the image from *offset* on, a multiple of the page length; return how much, less only at the end."""
+        cdef size_t length = buffer.shape[0], done = 0
+        cdef int code
+        if length == 0:
+            return 0
+        with nogil, cython.boundscheck(False):
+            code = wal_read(&self._overlay, offset, &buffer[0], length, &done)
+        if code != 0:
+            _refuse(code)
+        return done

@@ -1,0 +1,128 @@
+"""The connection to a live database, in a process of its own: this file is run by `holder.py`, never imported.
+
+It has the standard library only, opens the database read-only, and does what the lines on its standard input say, a line of answer each:
+
+    open HEX-OF-PATH UID GID WRITE    "ok": from now on as that user (-1: as before); WRITE 1: may roll back what a crash left
+    begin BUSY-SECONDS HOLD-SECONDS   "wal HEX-OF-SHM IDENTITIES" or "rollback IDENTITIES": a read transaction holds
+    held                              "ok", or "expired": HOLD-SECONDS were over and it let go by itself
+    end                               "ok": the transaction is over
+
+or "error NAME", by SQLite's name of it. IDENTITIES are device:inode of all files it has open, with commas. It ends when its standard
+input does, or its parent. No descriptor of the database is ever closed here before that: closing one would drop the locks.
+"""
+
+import os
+import select
+import signal
+import sqlite3
+import sys
+import time
+
+SHM_LEN = 136  # two copies of a header of 48 bytes, and the checkpoint's state
+TRIES = 1000
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.path = b""
+        self.database: sqlite3.Connection | None = None
+        self.shm = -1
+        self.until: float | None = None
+        self.expired = False
+
+    def open(self, path: str, uid: str, gid: str, write: str) -> str:
+        self.path = bytes.fromhex(path)
+        if int(uid) >= 0:  # the files that SQLite makes beside a database are to be its owner's
+            os.setgroups([])
+            os.setgid(int(gid))
+            os.setuid(int(uid))
+        quoted = "".join(f"%{byte:02x}" for byte in self.path)
+        mode = "rw" if write == "1" else "ro"
+        self.database = sqlite3.connect(f"file:{quoted}?mode={mode}", uri=True, isolation_level=None, timeout=0, check_same_thread=False)
+        return "ok"
+
+    def begin(self, busy_seconds: str, hold_seconds: str) -> str:
+        assert self.database is not None
+        self.database.execute(f"PRAGMA busy_timeout = {int(float(busy_seconds) * 1000)}")
+        self.expired = False
+        for _ in range(TRIES):
+            before = self.read_shm()
+            self.database.execute("BEGIN")
+            try:
+                self.database.execute("PRAGMA schema_version").fetchone()  # takes the lock and reads a page, but no schema
+                mode = self.database.execute("PRAGMA journal_mode").fetchone()[0]
+                if mode != "wal":
+                    self.until = time.monotonic() + float(hold_seconds)
+                    return f"rollback {self.identities()}"
+                # What lies between two equal headers is the snapshot. The checkpoint's state is older than the second one.
+                state, after = self.read_shm(), self.read_shm()
+                if before[:96] == state[:96] == after[:96] and before[:48] == before[48:96] and len(state) == SHM_LEN:
+                    return f"wal {state.hex()} {self.identities()}"
+            except BaseException:
+                self.database.execute("ROLLBACK")
+                raise
+            self.database.execute("ROLLBACK")
+        return "error SQLITE_BUSY"
+
+    def read_shm(self) -> bytes:
+        if self.shm < 0:
+            try:
+                self.shm = os.open(self.path + b"-shm", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                return b""
+        return os.pread(self.shm, SHM_LEN, 0)
+
+    def identities(self) -> str:
+        found = []
+        for descriptor in range(3, 64):
+            try:
+                status = os.fstat(descriptor)
+            except OSError:
+                continue
+            found.append(f"{status.st_dev}:{status.st_ino}")
+        return ",".join(found)
+
+    def held(self) -> str:
+        return "expired" if self.expired else "ok"
+
+    def end(self) -> str:
+        assert self.database is not None
+        self.until = None
+        if self.database.in_transaction:
+            self.database.execute("ROLLBACK")
+        return "ok"
+
+    def expire(self) -> None:
+        if self.until is not None and time.monotonic() >= self.until:
+            self.end()
+            self.expired = True
+
+
+def serve(connection: Connection) -> None:
+    parent, pending = os.getppid(), b""
+    while os.getppid() == parent:
+        wait = 1.0 if connection.until is None else max(0.0, min(1.0, connection.until - time.monotonic()))
+        if not select.select([0], [], [], wait)[0]:
+            connection.expire()
+            continue
+        more = os.read(0, 65536)
+        if not more:
+            return
+        pending += more
+        connection.expire()
+        while b"\n" in pending:
+            line, _, pending = pending.partition(b"\n")
+            word, *arguments = line.decode().split(" ")
+            try:
+                answer = getattr(connection, word)(*arguments)
+            except sqlite3.Error as error:
+                answer = f"error {getattr(error, 'sqlite_errorname', None) or type(error).__name__}"
+            except OSError as error:
+                answer = f"error {type(error).__name__}"
+            os.write(1, answer.encode() + b"\n")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.tracebacklimit = 0
+    serve(Connection())

@@ -1,0 +1,134 @@
+"""Holder: a process that has the connection to a database, so that this one never has its locks."""
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatseal.errors import CaptureError, SourceBusyError, SourceChangedError
+
+BUSY_SECONDS = 5.0  # how long a lock of others is waited for
+ANSWER_SECONDS = 30.0  # and how long the process may take beyond that
+END_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBegun:
+    """A read transaction holds. `shm` is what the shared-memory file began with, of a database with a write-ahead log."""
+
+    shm: bytes | None
+    files: frozenset[tuple[int, int]]  # device and inode of what the connection has open
+
+
+class Holder:
+    """The connection to *path*. Its methods may be called by any thread, and block. Close it."""
+
+    def __init__(self, path: bytes, *, owner: tuple[int, int] | None = None, may_write: bool = False) -> None:
+        """*owner*: user and group to become, for a process that may. With *may_write* SQLite may roll back what a crash left.
+
+        Raises CaptureError if there is no interpreter to run it."""
+        self._name = os.fsdecode(path)
+        self._lock = threading.Lock()
+        self._process = _start(self._name)
+        self._begun: float | None = None
+        uid, gid = owner or (-1, -1)
+        try:
+            self._ask(f"open {path.hex()} {uid} {gid} {may_write:d}", 0.0)
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, hold_seconds: float | None = None) -> ReadBegun:
+        """Begin to read: nothing that is read from now on is overwritten. Without a log writers wait, at most *hold_seconds*."""
+        limit = 1e9 if hold_seconds is None else hold_seconds
+        self._begun = time.monotonic()
+        mode, *rest = self._ask(f"begin {BUSY_SECONDS} {limit}", BUSY_SECONDS).split(" ")
+        files = frozenset((int(device), int(inode)) for device, inode in (pair.split(":") for pair in rest[-1].split(",") if pair))
+        return ReadBegun(bytes.fromhex(rest[0]) if mode == "wal" else None, files)
+
+    def still_holds(self) -> bool:
+        """Whether what `begin` promised has been true all the time."""
+        return self._ask("held", 0.0) == "ok"
+
+    def end(self) -> None:
+        """Let go of the locks."""
+        self._ask("end", 0.0)
+
+    def close(self) -> None:
+        with self._lock:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+            try:
+                self._process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process.stdout.close()
+
+    def _ask(self, line: str, patience: float) -> str:
+        with self._lock:
+            answer = self._exchange(line.encode() + b"\n", time.monotonic() + patience + ANSWER_SECONDS)
+        if answer.startswith("error "):
+            raise self._refused(answer.removeprefix("error "))
+        return answer
+
+    def _exchange(self, line: bytes, until: float) -> str:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        if stdin.closed:
+            raise ValueError("the holder is closed")
+        received = b""
+        try:
+            os.write(stdin.fileno(), line)
+            while not received.endswith(b"\n"):
+                if not select.select([stdout], [], [], max(0.0, until - time.monotonic()))[0]:
+                    self._process.kill()
+                    raise CaptureError(f"{self._name}: SQLite did not answer")
+                more = os.read(stdout.fileno(), 65536)
+                if not more:
+                    raise BrokenPipeError
+                received += more
+        except BrokenPipeError:
+            raise SourceChangedError(f"{self._name}: the process that held it ended") from None
+        return received.decode().rstrip("\n")
+
+    def _refused(self, name: str) -> Exception:
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return SourceBusyError(f"{self._name} is locked by a program that writes to it, and stayed so for {BUSY_SECONDS:.0f} s")
+        return RefusedError(self._name, name)
+
+
+class RefusedError(CaptureError):
+    """SQLite refused, for the reason that it calls `reason`."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: SQLite cannot read it ({reason})")
+        self.reason = reason
+
+
+def _start(name: str) -> subprocess.Popen[bytes]:
+    interpreter = sys.executable or shutil.which("python3")
+    if not interpreter:
+        raise CaptureError(f"{name}: there is no Python interpreter to run beside this program")
+    # Nothing of the environment but where libraries are: keys may be there, and as root the process becomes the file's owner.
+    environment = {word: os.environ[word] for word in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if word in os.environ}
+    command = [interpreter, "-I", "-S", "-c", Path(__file__).with_name("connection.py").read_text(encoding="utf-8")]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment,
+        bufsize=0,
+        process_group=0,  # Ctrl-C at the terminal is for this process to handle
+    )
