@@ -15,6 +15,7 @@
     |   +-- AuthorError         it is whole, but not signed by the author who was demanded
     |   +-- StoreChangedError   another store, or an older state of it, lies where this machine knows one
     |   +-- TruncatedError 14   the end is missing
+    +-- PatternError 2          what names files to include or exclude is no pattern; also a ValueError
     +-- SourceChangedError      the source grew, shrank or was written to while it was read
     +-- TargetExistsError       nothing is overwritten unasked; also a FileExistsError
     +-- TargetBusyError 11      a file to restore into that somebody has open
@@ -139,6 +140,13 @@ class TruncatedError(IntegrityError):
 
     exit_code = EXIT_TRUNCATED
     remedy = "Copy the file again from where it was sealed."
+
+
+class PatternError(ChatsealError, ValueError):
+    """A pattern that names files to include or exclude cannot be read, or can never match."""
+
+    exit_code = EXIT_USAGE
+    remedy = "Patterns are written as in a .gitignore file, relative to each source; `\\` before a character takes it as it is."
 
 
 class SourceChangedError(ChatsealError):

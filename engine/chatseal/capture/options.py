@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chatseal.capture.walk import Patterns
+from chatseal.capture.patterns import Patterns
 
 MAX_HOLD = 10.0
 

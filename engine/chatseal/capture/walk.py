@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from chatseal.capture import kinds
 from chatseal.capture.descriptor import open_folder, open_parent
@@ -13,6 +13,7 @@ from chatseal.capture.entry import Entry, EntryType
 from chatseal.capture.hard_links import HardLinks
 from chatseal.capture.kinds import Kinds
 from chatseal.capture.names import AT_ONCE, entry_name, named_sources, sorted_names
+from chatseal.capture.patterns import Patterns
 
 DEPTH_MAX = 256  # folders below one another, each of them open
 DATABASE_MIN = 512  # bytes: a page
@@ -21,13 +22,6 @@ COMPANIONS = ("-wal", "-shm", "-journal")  # beside a database
 BY_NATURE = {stat.S_IFSOCK: "a socket", stat.S_IFIFO: "a named pipe", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 NEVER_CONTENT = frozenset(BY_NATURE.values())  # reasons to skip that are no failure
 _TOGETHER = 256  # files that are looked at in one go
-
-
-class Patterns(Protocol):
-    """What is not captured."""
-
-    def excludes(self, path: str, *, is_folder: bool) -> bool:
-        """Whether the entry *path*, whose first part is its source's name, is left out, and all below it."""
 
 
 Skipped = list[tuple[str, str]]  # (where on this machine, why)
@@ -78,7 +72,7 @@ def walk(
     sockets, pipes and devices, are put into *skipped* with a reason; the walk goes on.
 
     A database is a file that begins like SQLite's, or has beside it a -wal or -journal that does; its companions are no entries. The next
-    names of a file with several have `same_as`. *patterns* leave out what they match, below the sources. *one_file_system*: a folder on
+    names of a file with several have `same_as`. *patterns* tell what is wanted below the sources. *one_file_system*: a folder on
     another than its source is there, but empty. *exclude_caches*: of a folder with a CACHEDIR.TAG only that. *leave_out* is never entered
     and no entry. A file that is unchanged since *earlier* (by path) is what it was then. Raises CaptureError, ValueError for an empty name.
     """
@@ -149,6 +143,7 @@ class _Walk:
     links: HardLinks
     leave_out: set[tuple[int, int]] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    waiting: list[Found] = field(default_factory=list)  # folders that are entries if anything in them is
 
     def skip(self, path: str, why: BaseException | str) -> None:
         self.skipped.append((path, why if isinstance(why, str) else reason_of(why)))
@@ -193,7 +188,11 @@ class _Walk:
     ) -> Iterator[Found]:
         """The open folder, and all that is in it. Closes it."""
         try:
-            yield Found(entry_of(about, inside, "folder"), path)
+            found = Found(entry_of(about, inside, "folder"), path)
+            if self.patterns is None or self.patterns.includes(inside, is_folder=True):
+                yield from self.give(found)
+            else:
+                self.waiting.append(found)
             if self.one_file_system and about.st_dev != device:
                 return
             if _identity(about) in above:
@@ -215,6 +214,14 @@ class _Walk:
                 yield from self.names(here, names, frozenset(names) if len(names) < AT_ONCE else None)
         finally:
             os.close(opened)
+            if self.waiting and self.waiting[-1].entry.path == inside:
+                self.waiting.pop()
+
+    def give(self, found: Found) -> Iterator[Found]:
+        """*found*, after the folders it is in."""
+        yield from self.waiting
+        self.waiting.clear()
+        yield found
 
     def names(self, here: _Folder, names: list[str], all_names: frozenset[str] | None) -> Iterator[Found]:
         """The entries of *names*. Files up to the next folder are looked at together: what is said of them is fresh when they come."""
@@ -230,7 +237,7 @@ class _Walk:
             is_folder = stat.S_ISDIR(about.st_mode)
             if _identity(about) in self.leave_out:
                 continue
-            if self.patterns is not None and self.patterns.excludes(inside, is_folder=is_folder):
+            if not self.is_wanted(inside, is_folder):
                 if all_names is None or any(name + suffix in all_names for suffix in COMPANIONS):
                     here.with_companions.add(name)  # which go where it goes
                 continue
@@ -250,6 +257,12 @@ class _Walk:
                 yield from self.folder(opened, os.fstat(opened), path, inside, here.device, here.above)
         yield from self.files(here, together, all_names)
 
+    def is_wanted(self, inside: str, is_folder: bool) -> bool:
+        """Whether to look at a file, or into a folder."""
+        if self.patterns is None:
+            return True
+        return not self.patterns.excludes(inside, is_folder=is_folder) and (is_folder or self.patterns.includes(inside, is_folder=False))
+
     def files(self, here: _Folder, items: list[_Item], all_names: frozenset[str] | None) -> Iterator[Found]:
         """The entries of *items*, none of which is a folder. *all_names* are those of the folder, None if they are not known."""
         databases = self.databases(here, items, all_names)
@@ -264,15 +277,14 @@ class _Walk:
                 except OSError as error:
                     self.skip(path, "it was replaced before it was read" if error.errno == errno.EINVAL else error)
                     continue
-                yield Found(entry_of(about, inside, "link", target=entry_name(target)), path)
+                yield from self.give(Found(entry_of(about, inside, "link", target=entry_name(target)), path))
             elif kind == stat.S_IFREG:
                 if name in databases:
                     here.with_companions.add(name)
                 elif any(name.endswith(suffix) and name.removesuffix(suffix) in here.with_companions for suffix in COMPANIONS):
                     continue
-                yield Found(
-                    entry_of(about, inside, "database" if name in databases else "file", same_as=self.links.first(about, inside)), path
-                )
+                sort: EntryType = "database" if name in databases else "file"
+                yield from self.give(Found(entry_of(about, inside, sort, same_as=self.links.first(about, inside)), path))
             else:
                 self.skip(path, "neither a file nor a folder")
 
