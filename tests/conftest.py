@@ -1,6 +1,7 @@
-"""What every test has: a profile of hypothesis, keys, and a watch on threads."""
+"""What every test has: a profile of hypothesis, keys, signals as a terminal would have them, and a watch on threads."""
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -15,6 +16,14 @@ settings.register_profile("dev", max_examples=20, deadline=None, suppress_health
 settings.register_profile("ci", max_examples=50, deadline=None, suppress_health_check=_SLOW, derandomize=True, print_blob=True)
 settings.register_profile("soak", max_examples=2000, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# What a run ignores (under nohup, or in the background of a script), all its children ignore, and tests that interrupt them would fail.
+# What it handles, they do not inherit: so this run goes on ignoring the end of a terminal, and its children do not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

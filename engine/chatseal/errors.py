@@ -36,7 +36,7 @@ Errors of the operating system stay OSError. Texts name the place and the remedy
 """
 
 import errno
-from typing import ClassVar
+from typing import ClassVar, Self
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -56,6 +56,11 @@ class ChatsealError(Exception):
 
     exit_code: ClassVar[int] = EXIT_FAILED
     remedy: str = ""
+
+    def with_remedy(self, remedy: str) -> Self:
+        """This error, with another remedy than its kind has."""
+        self.remedy = remedy
+        return self
 
 
 class KeyFormatError(ChatsealError, ValueError):

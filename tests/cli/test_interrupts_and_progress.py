@@ -22,7 +22,6 @@ SEAL = ["seal", "-", "-o", "x.seal"]
 def sealing_a_slow_stream(my: Path, *words: str, stderr: int = subprocess.PIPE, **changes: str) -> Iterator[subprocess.Popen[bytes]]:
     """A seal of standard input that has read a first piece, and waits for more."""
     command = [*COMMAND, *SEAL, "--key-file", str(my), *words]
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a child of nohup would ignore it, and rightly so
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environment(**changes)) as running:
         try:
             assert running.stdin is not None

@@ -63,7 +63,7 @@ def calls_of(run: Sequence[str], log: Path) -> list[Call]:
     return found
 
 
-def killed_at(run: Sequence[str], calls: str, number: int) -> "subprocess.CompletedProcess[bytes]":
-    """*run*, killed when it is about to make the *number*th of *calls*."""
-    options = ["-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}"]
+def killed_at(run: Sequence[str], calls: str, number: int, signal: str = "KILL") -> "subprocess.CompletedProcess[bytes]":
+    """*run*, with a *signal* when it is about to make the *number*th of *calls*."""
+    options = ["-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:signal={signal}:when={number}"]
     return _strace(options, run)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -10,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from chatseal import BackupKey, KeyExposedError, KeyFormatError, KeySourceError, PrivateKey
+import password_stores
+from chatseal import BackupKey, KeyExposedError, KeyFormatError, KeySourceError, PrivateKey, TargetExistsError
 from chatseal.keys import key_file, sources
 from corpus import KEY_BYTES, PAIR_BYTES
+from password_stores import password_store, quietly
 
 DIGITS = BackupKey(KEY_BYTES).digits
 
@@ -133,10 +134,6 @@ def test_a_command_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
         sources.from_command("sleep 600")
 
 
-def quietly(words: list[str], input: bytes = b"") -> None:
-    subprocess.run(words, input=input, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def test_a_command_that_prints_without_end_is_stopped_at_once() -> None:
     with pytest.raises(KeySourceError, match="printed too much"):
         sources.from_command("yes 0123456789")
@@ -150,19 +147,11 @@ def test_a_child_that_keeps_the_pipe_open_does_not_keep_us(monkeypatch: pytest.M
     assert time.monotonic() - began < 10
 
 
-@pytest.mark.skipif(not (shutil.which("pass") and shutil.which("gpg")), reason="needs pass, of Debian's package of this name")
+@password_stores.needed
 def test_pass_gives_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "gnupg"
-    home.mkdir(mode=0o700)
-    monkeypatch.setenv("GNUPGHOME", str(home))
-    monkeypatch.setenv("PASSWORD_STORE_DIR", str(tmp_path / "store"))
-    try:
-        quietly(["gpg", "--batch", "--passphrase", "", "--quick-gen-key", "test@example.org", "default", "default", "never"])
-        quietly(["pass", "init", "test@example.org"])
+    with password_store(tmp_path, monkeypatch):
         quietly(["pass", "insert", "-m", "chatseal"], input=f"{DIGITS}\nnote: of the phone\n".encode())
         assert sources.opener_of(sources.from_command("pass show chatseal"), "pass").secret == KEY_BYTES  # type: ignore[union-attr]
-    finally:
-        subprocess.run(["gpgconf", "--kill", "all"], check=False)
 
 
 @pytest.mark.skipif(not shutil.which("keepassxc-cli"), reason="needs keepassxc-cli, of Debian's package keepassxc")
@@ -208,8 +197,9 @@ def ring(tmp_path: Path) -> Iterator[Path]:
 def test_the_keyring_keeps_a_key_and_gives_it_back(ring: Path) -> None:
     sources.into_keyring("phone", DIGITS)
     assert sources.from_keyring("phone") == DIGITS.encode()
-    with pytest.raises(KeySourceError, match="already"):
+    with pytest.raises(TargetExistsError, match="already") as raised:
         sources.into_keyring("phone", "other")
+    assert "another name" in raised.value.remedy
     assert sources.from_keyring("phone") == DIGITS.encode()
 
 
@@ -223,6 +213,7 @@ def test_a_keyring_that_refuses_is_not_quoted(ring: Path) -> None:
         sources.into_keyring("locked", DIGITS)
     assert DIGITS not in str(raised.value)
     assert raised.value.__cause__ is None
+    assert "Unlock it" in raised.value.remedy
 
 
 def test_no_keyring_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,8 +223,9 @@ def test_no_keyring_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     before = keyring.get_keyring()
     keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]
     try:
-        with pytest.raises(KeySourceError, match="no keyring"):
+        with pytest.raises(KeySourceError, match="no keyring") as raised:
             sources.from_keyring("phone")
+        assert "--key-file" in raised.value.remedy
     finally:
         keyring.set_keyring(before)
 

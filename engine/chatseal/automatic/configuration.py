@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatseal.errors import ChatsealError
-from chatseal.keys import key_file
+from chatseal.keys import part_file
 
 VARIABLE = "CHATSEAL_CONFIG"  # names the file, if not the usual one
 FILE_MAX = 1 << 20
@@ -102,22 +102,12 @@ def _key(where: Path, table: object) -> KeyChoice | None:
 
 
 def _wrong(where: Path, why: str, remedy: str = "Correct it, or write a new one with `chatseal setup`.") -> ConfigurationError:
-    error = ConfigurationError(f"{where}: {why}")
-    error.remedy = remedy
-    return error
+    return ConfigurationError(f"{where}: {why}").with_remedy(remedy)
 
 
 def write(new: Configuration, file: Path | None = None) -> Path:
     """Make *new* the configuration, whole or not at all, and return where it is. What was there is replaced. Raises OSError."""
     where = file or path()
-    where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = where.with_name(f".{where.name}.{os.getpid()}.part")
-    beside.unlink(missing_ok=True)
-    key_file.write_new(beside, new.text().encode(), "a configuration")
-    try:
-        os.replace(beside, where)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    key_file.sync_folder(where.parent)
+    part_file.make_folder(where.parent)
+    part_file.write_whole(where, new.text().encode(), overwrite=True)
     return where

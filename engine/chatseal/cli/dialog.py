@@ -22,9 +22,7 @@ def say(text: str = "") -> None:
 def require_terminal(remedy: str) -> None:
     """Raise KeySourceError where nobody can be asked."""
     if not (sources.is_terminal() and sys.stderr is not None and sys.stderr.isatty()):
-        error = KeySourceError("there is no terminal to ask at")
-        error.remedy = remedy
-        raise error
+        raise KeySourceError("there is no terminal to ask at").with_remedy(remedy)
 
 
 def line(prompt: str) -> str:
@@ -87,6 +85,4 @@ def prove(key: BackupKey) -> None:
         if typed == [groups[first], groups[second]]:
             return
         say("That is not what is in the key." + (" Look again." if left else ""))
-    error = KeySourceError("the key was not written down; nothing was set up")
-    error.remedy = "Run `chatseal setup` again: it makes a new key."
-    raise error
+    raise KeySourceError("the key was not written down; nothing was set up").with_remedy("Run `chatseal setup` again: it makes a new key.")

@@ -47,9 +47,7 @@ def command(out: Output, target: str, size: int, seed: int) -> None:
         raise NumPyMissingError("the sample needs NumPy, which is not installed") from None
     out.subject = target
     if os.path.lexists(target):
-        taken = TargetExistsError(f"{target} exists")
-        taken.remedy = "Choose another name."
-        raise taken
+        raise TargetExistsError(f"{target} exists").with_remedy("Choose another name.")
     with Bar(out, f"writing {target}") as bar:
         held = write_sample(target, size, seed=seed, progress=bar.update)
     record = {"target": target, "bytes": held.bytes, "chats": held.chats, "messages": held.messages, "media": held.media, "seed": seed}

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import click
@@ -16,7 +15,8 @@ from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
 from chatseal.cli.words import escape
 from chatseal.errors import ChatsealError, KeySourceError
-from chatseal.keys import sources
+from chatseal.keys import password_store, sources
+from chatseal.keys.part_file import make_folder
 from chatseal.keys.sheet.recovery_sheet import check_libraries, format_of, recovery_sheet
 
 KEEP = {
@@ -25,6 +25,7 @@ KEEP = {
     "pass": "the password manager `pass`",
     "nowhere": "nowhere on this machine: you type it each time",
 }
+_THERE = "there"  # the place of a key that is kept already
 LOST = "Without it nobody can open your backups, and nobody can help."
 GUESSED = (
     "A password can be guessed by whoever has a backup, about one guess a second on each core of theirs, and there is no vault yet that\n"
@@ -72,7 +73,7 @@ def command(
     if asked:
         dialog.require_terminal("Name --lock and --keep, as in `chatseal setup --lock key --keep file`.")
     lock = lock or _ask_lock(before)
-    _check_agreement(lock, keep, key_out, use)
+    _check_agreement(lock, keep, key_out, use, sheet)
     if sheet is not None:
         if lock == "password":
             raise click.UsageError("a password is not written down: --sheet is for a key")
@@ -81,14 +82,26 @@ def command(
         if asked:
             dialog.say(GUESSED)
         choice, kept = KeyChoice("password", ""), "you are asked for it each time"
-    elif use is not None:
-        key = BackupKey.from_file(use)
-        choice, kept = KeyChoice("file", os.path.abspath(use)), f"the key is in {escape(os.path.abspath(use))}"
     else:
-        key, choice, kept = _new_key(keep, key_out, name, asked=asked)
+        if use is not None:
+            key, place, path = BackupKey.from_file(use), _THERE, Path(use)
+        else:
+            place = keep or dialog.choose("Where shall this machine keep the key?", _places())
+            path = Path(key_out) if key_out else configuration.path().with_name("backup.key")
+            _check_place(place, path, name)
+            key = _new_key(place, asked=asked)
+        # First on paper, then kept, then configured, each durably: whatever ends this here, no backup depends on a key that nobody has.
+        sheet = sheet or (_ask_sheet() if asked else None)
+        if sheet is not None:
+            recovery_sheet(key, sheet)
+        try:
+            choice, kept = _keep(key, place, path, name)
+        except BaseException:
+            if sheet is not None:
+                out.warn(f"{sheet} shows a key that is kept nowhere else, and nothing was set up: delete it")
+            raise
     where = configuration.write(Configuration(choice))
-    if lock == "key" and (sheet := sheet or (_ask_sheet() if asked else None)):
-        recovery_sheet(key, sheet)
+    if sheet is not None:
         out.advise(f"Print {escape(sheet)}, and then delete the file: whoever has it has the key.")
     record = {"configuration": str(where), "lock": lock, "keep": choice.kind, "where": choice.value or None, "sheet": sheet}
     out.result(record, f"backups are locked with a {lock} from now on; {kept}; configuration: {click.format_filename(where)}")
@@ -97,7 +110,7 @@ def command(
     _say_what_stays(out, before, choice)
 
 
-def _check_agreement(lock: str, keep: str | None, key_out: str | None, use: str | None) -> None:
+def _check_agreement(lock: str, keep: str | None, key_out: str | None, use: str | None, sheet: str | None) -> None:
     """Raise UsageError for options that contradict each other: none of them is dropped in silence."""
     if lock == "password" and (keep or key_out or use):
         raise click.UsageError("--keep, --key-out and --use are for a key; a password is kept nowhere")
@@ -105,6 +118,8 @@ def _check_agreement(lock: str, keep: str | None, key_out: str | None, use: str 
         raise click.UsageError("--use takes a key that is kept already; --keep and --key-out are for a new one")
     if key_out and keep not in (None, "file"):
         raise click.UsageError(f"--key-out makes a key file, and --keep {keep} keeps no file")
+    if key_out and sheet and os.path.abspath(key_out) == os.path.abspath(sheet):
+        raise click.UsageError("--key-out and --sheet name the same file")
 
 
 def _ask_lock(before: Configuration) -> str:
@@ -119,33 +134,32 @@ def _ask_lock(before: Configuration) -> str:
     )
 
 
-def _new_key(keep: str | None, key_out: str | None, name: str, *, asked: bool) -> tuple[BackupKey, KeyChoice, str]:
-    """Make a key, have it written down if somebody is there, and keep it. What was kept is never overwritten."""
-    if keep is None:
-        keep = dialog.choose("Where shall this machine keep the key?", _places())
-    path = Path(key_out) if key_out else configuration.path().with_name("backup.key")
-    _check_place(keep, path, name)
+def _new_key(keep: str, *, asked: bool) -> BackupKey:
+    """Make a key, and have it written down if somebody is there."""
     key = BackupKey.generate()
     if asked or keep == "nowhere":
         dialog.require_terminal("A key that is kept nowhere has to be shown; name another place with --keep.")
         dialog.say(f"\n{LOST}\n")
         dialog.show_key(key)
         dialog.prove(key)
-    if keep == "file":
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return key
+
+
+def _keep(key: BackupKey, place: str, path: Path, name: str) -> tuple[KeyChoice, str]:
+    """Keep *key* where it was said, durably. What was kept there is never overwritten."""
+    if place == _THERE:
+        return KeyChoice("file", os.path.abspath(path)), f"the key is in {escape(os.path.abspath(path))}"
+    if place == "file":
+        make_folder(path.parent)
         key.write(path)
-        return (
-            key,
-            KeyChoice("file", os.path.abspath(path)),
-            f"the key is in {escape(os.path.abspath(path))}: keep a copy elsewhere",
-        )
-    if keep == "keyring":
+        return KeyChoice("file", os.path.abspath(path)), f"the key is in {escape(os.path.abspath(path))}: keep a copy elsewhere"
+    if place == "keyring":
         sources.into_keyring(name, key.digits)
-        return key, KeyChoice("keyring", name), f"the key is in the keyring under the name {escape(name)}"
-    if keep == "pass":
-        _into_pass(name, key)
-        return key, KeyChoice("command", f"pass show {name}"), f"`pass show {escape(name)}` gives the key"
-    return key, KeyChoice("prompt", ""), "you type the key each time"
+        return KeyChoice("keyring", name), f"the key is in the keyring under the name {escape(name)}"
+    if place == "pass":
+        password_store.insert(name, f"{key.digits}\n".encode())
+        return KeyChoice("command", f"pass show {name}"), f"`pass show {escape(name)}` gives the key"
+    return KeyChoice("prompt", ""), "you type the key each time"
 
 
 def _ask_sheet() -> str | None:
@@ -171,7 +185,7 @@ def check_sheet(path: str) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if os.path.lexists(path):
-        raise _taken(f"{path} exists; a recovery sheet is never overwritten", "Choose another name.")
+        raise TargetExistsError(f"{path} exists; a recovery sheet is never overwritten").with_remedy("Choose another name.")
     check_libraries()
 
 
@@ -191,30 +205,14 @@ def _places() -> list[tuple[str, str]]:
 def _check_place(keep: str, path: Path, name: str) -> None:
     """Raise now what would otherwise be raised after the person wrote down 64 digits."""
     if keep == "file" and os.path.lexists(path):
-        raise _taken(f"{path} exists; a key file is never overwritten", f"`chatseal setup --lock key --use {path}` uses it.")
-    if keep == "keyring" and sources.keyring().get_password(sources.SERVICE, name) is not None:
-        raise _taken(f"the keyring has a key named {name} already", "Choose another with --name.")
-    if keep == "pass" and not name.replace("-", "").replace("/", "").isalnum():
-        raise click.UsageError("a name for pass is letters, digits, - and /")
-
-
-def _taken(message: str, remedy: str) -> TargetExistsError:
-    error = TargetExistsError(message)
-    error.remedy = remedy
-    return error
-
-
-def _into_pass(name: str, key: BackupKey) -> None:
-    words = ["pass", "insert", "--multiline", name]
-    try:
-        there = subprocess.run(["pass", "show", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
-        done = not there and subprocess.run(words, input=f"{key.digits}\n".encode(), stdout=subprocess.DEVNULL, check=False).returncode == 0
-    except OSError:
-        there, done = False, False
-    if not done:
-        error = KeySourceError("pass did not take the key" + (": it has something under this name" if there else ""))
-        error.remedy = "Choose another --name." if there else "`pass init` sets it up."
-        raise error
+        taken = TargetExistsError(f"{path} exists; a key file is never overwritten")
+        raise taken.with_remedy(f"`chatseal setup --lock key --use {path}` uses it.")
+    if keep == "keyring":
+        sources.check_new_in_keyring(name)
+    if keep == "pass":
+        if any(part.startswith("-") or not part.replace("-", "").isalnum() for part in name.split("/")):
+            raise click.UsageError("a name for pass is letters, digits, - inside of words and / between them")
+        password_store.check_new(name)
 
 
 def _opt_out(out: Output, before: Configuration) -> None:

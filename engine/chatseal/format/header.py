@@ -135,9 +135,9 @@ def find_end(data: bytes, kind: str = SEALED, *, at_end_of_source: bool) -> int 
 def _not_sealed(kind: str) -> NotSealedError:
     if kind == SEALED:
         return NotSealedError("this is not a sealed file")
-    error = NotSealedError(f"this is not a {word_of(kind)} of a store")
-    error.remedy = "Something else lies under the name of an object of the store; get it from another copy of the store."
-    return error
+    return NotSealedError(f"this is not a {word_of(kind)} of a store").with_remedy(
+        "Something else lies under the name of an object of the store; get it from another copy of the store."
+    )
 
 
 def parse(raw: bytes, kind: str = SEALED) -> Header:

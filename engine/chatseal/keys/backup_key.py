@@ -68,9 +68,7 @@ class BackupKey:
         try:
             key = cls.from_digits(key_file.read(path))
         except KeyFormatError as error:
-            named = KeyFormatError(f"{os.fspath(path)}: {error}")
-            named.remedy = error.remedy
-            raise named from None
+            raise KeyFormatError(f"{os.fspath(path)}: {error}").with_remedy(error.remedy) from None
         key._path = os.path.abspath(path)
         return key
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chatseal.errors import KeyExposedError, KeyFormatError, TargetExistsError
+from chatseal.keys.part_file import write_whole
 
 FILE_MAX = 65536
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -72,28 +73,8 @@ def write(path: str | os.PathLike[str], text: str, *, mode: int = 0o600) -> None
 
 
 def write_new(path: str | os.PathLike[str], data: bytes, what: str, *, mode: int = 0o600) -> None:
-    """Write *what*, a file with a key in it: new, durable, gone again if it cannot be whole. Raises TargetExistsError or OSError."""
+    """Write *what*, a file with a key in it: new, durable, whole or not at all. Raises TargetExistsError or OSError."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
+        write_whole(Path(path), data, mode=mode)
     except FileExistsError:
         raise TargetExistsError(f"{os.fspath(path)} exists; {what} is never overwritten") from None
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(Path(path).parent)
-    except BaseException:
-        os.unlink(path)
-        raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a name in *folder* durable, where the system can."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -124,6 +124,4 @@ def _why(typed: str) -> str:
 
 
 def _not_repaired(message: str, remedy: str) -> WrongKeyError:
-    error = WrongKeyError(message)
-    error.remedy = remedy
-    return error
+    return WrongKeyError(message).with_remedy(remedy)

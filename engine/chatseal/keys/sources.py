@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from chatseal.errors import KeyFormatError, KeySourceError
+from chatseal.errors import KeyFormatError, KeySourceError, TargetExistsError
 from chatseal.keys import key_file
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PRIVATE, PUBLIC, PrivateKey
@@ -93,18 +93,25 @@ def from_keyring(name: str) -> bytes:
     """What the system's keyring has under *name*. Raises KeySourceError."""
     found = keyring().get_password(SERVICE, name)
     if found is None:
-        error = KeySourceError(f"the keyring has no key named {name}")
-        error.remedy = f"`chatseal key keep {name} --key-file FILE` puts one there."
-        raise error
+        raise KeySourceError(f"the keyring has no key named {name}").with_remedy(
+            f"`chatseal key keep {name} --key-file FILE` puts one there."
+        )
     return found.encode()
 
 
 def into_keyring(name: str, text: str) -> None:
-    """Keep *text* in the system's keyring. Raises KeySourceError: a key there is never overwritten."""
+    """Keep *text* in the system's keyring. Raises KeySourceError, and TargetExistsError: a key there is never overwritten."""
+    check_new_in_keyring(name).set_password(SERVICE, name, text)
+
+
+def check_new_in_keyring(name: str) -> "KeyringBackend":
+    """The system's keyring, if it has nothing under *name*. Raises KeySourceError, TargetExistsError."""
     ring = keyring()
     if ring.get_password(SERVICE, name) is not None:
-        raise KeySourceError(f"the keyring has a key named {name} already")
-    ring.set_password(SERVICE, name, text)
+        raise TargetExistsError(f"the keyring has a key named {name} already").with_remedy(
+            "Choose another name; nothing there is overwritten."
+        )
+    return ring
 
 
 def keyring_name() -> str:
@@ -117,12 +124,13 @@ def keyring() -> "KeyringBackend":
     try:
         import keyring as library
     except ImportError:
-        error = KeySourceError("the library for keyrings is not installed")
-        error.remedy = "Install it with `pip install 'chatseal[people]'`."
-        raise error from None
+        message = "the library for keyrings is not installed"
+        raise KeySourceError(message).with_remedy("Install it with `pip install 'chatseal[people]'`.") from None
     ring = library.get_keyring()
     if ring.priority <= 0 or type(ring).__module__.startswith("keyring.backends.fail"):
-        raise KeySourceError("this system has no keyring that is unlocked")
+        raise KeySourceError("this system has no keyring that is unlocked").with_remedy(
+            "Log in to a desktop that has one (GNOME's, KDE's), or take the key from elsewhere, as in --key-file or --key-command."
+        )
     return _Careful(ring)  # type: ignore[return-value]
 
 
@@ -143,7 +151,9 @@ def _asked(question: Callable[[], T]) -> T:
     try:
         return question()
     except Exception as error:
-        raise KeySourceError(f"the keyring refused ({type(error).__name__}): it may be locked") from None
+        raise KeySourceError(f"the keyring refused ({type(error).__name__}): it may be locked").with_remedy(
+            "Unlock it, as the desktop's password manager does, or take the key from elsewhere, as in --key-file or --key-command."
+        ) from None
 
 
 def from_prompt(prompt: str) -> str:

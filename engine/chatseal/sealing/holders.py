@@ -305,12 +305,8 @@ def _encoded(header: Header, file_key: Secret, prefix: bytes, name: str) -> byte
 
 
 def _mistake(message: str, remedy: str) -> HolderError:
-    error = HolderError(message)
-    error.remedy = remedy
-    return error
+    return HolderError(message).with_remedy(remedy)
 
 
 def _full(message: str) -> LimitError:
-    error = LimitError(message)
-    error.remedy = "Remove a holder who need not open it any more: `chatseal key remove`."
-    return error
+    return LimitError(message).with_remedy("Remove a holder who need not open it any more: `chatseal key remove`.")

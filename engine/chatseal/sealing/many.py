@@ -11,12 +11,13 @@ from pathlib import Path
 
 from chatseal import _core
 from chatseal.events import FileReport, Progress, Report, Summary
+from chatseal.keys.part_file import is_part
 from chatseal.keys.signing_key import SigningKey, VerifyingKey
 from chatseal.keys.slots import Holder, Opener, holders_of, openers_of
 from chatseal.sealing.budget import FRAME_SIZE, LEVEL, Budget
 from chatseal.sealing.seal import SealOptions, seal_into_file
 from chatseal.sealing.source import PathLike, open_source
-from chatseal.sealing.target import ORDINARY, PRIVATE, FileTarget, is_part
+from chatseal.sealing.target import ORDINARY, PRIVATE, FileTarget
 from chatseal.sealing.unseal import unseal_into_file
 
 SUFFIX = ".seal"

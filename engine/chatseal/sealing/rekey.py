@@ -47,9 +47,8 @@ class HeldFile:
         """Raise SourceChangedError if something else was written, into the file or under its name."""
         self.source.check_unchanged()
         if not self.is_there():
-            error = SourceChangedError(f"{self.path} was replaced by another file meanwhile; that one is left as it is")
-            error.remedy = "Try again, when nothing else writes to it."
-            raise error
+            message = f"{self.path} was replaced by another file meanwhile; that one is left as it is"
+            raise SourceChangedError(message).with_remedy("Try again, when nothing else writes to it.")
 
 
 @contextmanager

@@ -27,6 +27,4 @@ def repair_key(text: str, source: "PathLike | Readable | Buffer") -> Repair:
     try:
         return repair.repair(text, found.header, found.raw, found.prefix)
     except WrongKeyError as error:
-        named = WrongKeyError(f"{name}: {error}")
-        named.remedy = error.remedy
-        raise named from None
+        raise WrongKeyError(f"{name}: {error}").with_remedy(error.remedy) from None

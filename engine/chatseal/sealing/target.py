@@ -2,8 +2,6 @@
 
 import errno
 import os
-import re
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from chatseal.errors import TargetExistsError
-from chatseal.keys.key_file import sync_folder
+from chatseal.keys.part_file import name_new, named, part_of, sync_folder
 from chatseal.sealing.source import PathLike, flat
 
 if TYPE_CHECKING:
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
 
 PRIVATE = 0o600
 ORDINARY = 0o666
-_PART_DIGITS = 12
-_PART_PREFIX = 100  # bytes; most systems take names of 255
-_PART = re.compile(rf"\..*\.[0-9a-f]{{{_PART_DIGITS}}}\.part", re.DOTALL)
 
 
 @runtime_checkable
@@ -56,14 +51,14 @@ class FileTarget:
         self._overwrite = overwrite
         if not overwrite and os.path.lexists(path):
             raise _exists(self.path)
-        self._part = self.path.with_name(os.fsdecode(part_name(os.fsencode(self.path.name))))
+        self._part = part_of(self.path)
         self._is_there = True
         try:
             # Two C functions and no Python between them: Ctrl-C can come after each line, and a file object owns its descriptor.
             self._file = open(self._part, "x+b", buffering=0, opener=partial(os.open, mode=mode))  # noqa: SIM115
         except OSError as error:
             self._is_there = False
-            raise _named(error, self.path) from None
+            raise named(error, self.path) from None
         except BaseException:
             self.discard()
             raise
@@ -75,7 +70,7 @@ class FileTarget:
             self._file.seek(offset)
             write_all(self._file, data)
         except OSError as error:
-            raise _named(error, self.path) from None
+            raise named(error, self.path) from None
 
     def commit(self, mtime_ns: int | None = None, *, check: Callable[[], None] | None = None) -> None:
         """Flush to stable storage, then give the file its name. Raises TargetExistsError if somebody was faster.
@@ -91,13 +86,15 @@ class FileTarget:
             if self._overwrite:
                 os.replace(self._part, self.path)
             else:
-                _name_new(self._part, self.path)
+                name_new(self._part, self.path)
             self._is_there = False
             sync_folder(self.path.parent)
         except TargetExistsError:
             raise
+        except FileExistsError:
+            raise _exists(self.path) from None
         except OSError as error:
-            raise _named(error, self.path) from None
+            raise named(error, self.path) from None
 
     def discard(self) -> None:
         """Leave nothing behind. A second call does nothing."""
@@ -122,37 +119,8 @@ class FileTarget:
             self.discard()
 
 
-def part_name(name: bytes) -> bytes:
-    """A name for a file beside *name* until it is complete: another each time, and within the limit of names if *name* is long."""
-    return b".%b.%b.part" % (name[:_PART_PREFIX], secrets.token_hex(_PART_DIGITS // 2).encode())
-
-
-def is_part(path: PathLike) -> bool:
-    """Whether the name is one that a FileTarget gives a file before it is complete: a run that was killed leaves it behind."""
-    return _PART.fullmatch(os.path.basename(path)) is not None
-
-
-def _named(error: OSError, path: Path) -> OSError:
-    """The same error about the name that people know, not about the part file or a descriptor."""
-    return OSError(error.errno, error.strerror, str(path)) if error.errno is not None else error
-
-
 def _exists(path: Path) -> TargetExistsError:
     return TargetExistsError(f"{path} exists")
-
-
-def _name_new(part: Path, path: Path) -> None:
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError:
-        # No hard links here (FAT, some network file systems): the best that is left is not atomic against another writer.
-        if os.path.lexists(path):
-            raise _exists(path) from None
-        os.rename(part, path)
-    else:
-        os.unlink(part)
 
 
 def is_special(path: PathLike) -> bool:
