@@ -53,10 +53,11 @@ def test_the_members_of_all_errors_are_on_the_page() -> None:
     text = sections(PAGE, 2)["Errors"]
     assert "`exit_code`" in text
     assert "`remedy`" in text
+    assert "`with_remedy(text)`" in text
     members: dict[str, Any] = {}
     for name in ERRORS:
         members |= signatures.of_class(getattr(chatseal, name))
-    assert members.keys() == {"exit_code", "remedy"}
+    assert members.keys() == {"exit_code", "remedy", "with_remedy"}
 
 
 def test_the_table_of_errors_is_the_tree_of_classes() -> None:
