@@ -12,6 +12,7 @@ from chatseal.keys.part_file import part_name
 
 FOLDER = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 FILE = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+NOTHING = (errno.ENOENT, errno.ENAMETOOLONG)  # a name that is too long is nobody's
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -35,7 +36,9 @@ class Place:
         """What is here, itself if it is a link; None if nothing is."""
         try:
             return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in NOTHING:
+                raise
             return None
 
     def is_file(self) -> bool:
@@ -52,7 +55,9 @@ class Place:
         with self.named():
             try:
                 os.unlink(self.name, dir_fd=self.folder)
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno not in NOTHING:
+                    raise
                 return False
             return True
 
@@ -74,7 +79,7 @@ class Place:
                 os.rename(part.name, self.name, src_dir_fd=part.folder, dst_dir_fd=self.folder)
                 return
             try:
-                self._link(part)
+                self.link(part)
             except OSError as error:
                 if error.errno not in NO_HARD_LINKS:
                     raise
@@ -86,23 +91,8 @@ class Place:
         except (FileExistsError, IsADirectoryError):
             raise self.taken() from None
 
-    def link_to(self, other: "Place", *, overwrite: bool) -> None:
-        """Make this another name of the file *other*. Raises OSError with one of NO_HARD_LINKS where that cannot be."""
-        with self.named():
-            if not overwrite:
-                try:
-                    self._link(other)
-                except FileExistsError:
-                    raise self.taken() from None
-                return
-            part = self.part()
-            part._link(other)
-            try:
-                self.take(part, overwrite=True)
-            finally:
-                part.remove()  # still there if this was a name of that file already
-
-    def _link(self, other: "Place") -> None:
+    def link(self, other: "Place") -> None:
+        """Make this another name of *other*, which is not followed if it is a link. Raises OSError, FileExistsError."""
         os.link(other.name, self.name, src_dir_fd=other.folder, dst_dir_fd=self.folder, follow_symlinks=False)
 
     def taken(self) -> TargetExistsError:

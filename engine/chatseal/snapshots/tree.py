@@ -12,8 +12,11 @@ from chatseal.capture.entry import Entry
 from chatseal.errors import ChatsealError, TargetExistsError
 from chatseal.keys.part_file import sync_folder
 from chatseal.sealing.source import PathLike
+from chatseal.snapshots import marker, replacement
 from chatseal.snapshots.attributes import Notes, set_attributes, set_link_attributes
 from chatseal.snapshots.entry_path import Parts, link_target, parts_of, unsafe
+from chatseal.snapshots.held import JOURNALS, SIDE_FILES, has_journal
+from chatseal.snapshots.in_place import InPlace
 from chatseal.snapshots.new_file import NewFile
 from chatseal.snapshots.place import FOLDER, NO_HARD_LINKS, Place
 
@@ -50,6 +53,8 @@ class Tree:
         self._folders: dict[Parts, _Folder] = {}
         self._made: set[Parts] = set()  # folders that were not there before
         self._put: set[str] = set()  # paths of files and links
+        self._databases: set[str] = set()
+        self._with_journal: list[str] = []  # other files beside which lies what a program may take for their journal
         self._above = _make(self._folder)
         self._root = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
 
@@ -61,6 +66,7 @@ class Tree:
     def put_folder(self, entry: Entry) -> None:
         """Make a folder. Raises UnsafePathError, TargetExistsError if something else has its name, OSError."""
         parts = parts_of(entry.path)
+        self._check_no_journal(entry.path)
         descriptor = self._enter(parts)
         if parts in self._made or self._overwrite:
             self._folders[parts] = _Folder(_identity(descriptor), entry)
@@ -75,7 +81,7 @@ class Tree:
             os.symlink(target, part.name, dir_fd=place.folder)
             try:
                 set_link_attributes(place.folder, part.name, entry, owner=self._owner, notes=self._notes)
-                self._take(place, part, entry.path)
+                self._take(place, part, entry)
             except BaseException:
                 part.remove()
                 raise
@@ -88,25 +94,48 @@ class Tree:
         if entry.same_as not in self._put:
             raise FileNotFoundError(2, "The file whose other name this is was not restored", self._shown(entry.path))
         place.check_free(overwrite=self._overwrite)
-        place = Place(os.dup(place.folder), place.name, place.shown)
+        folder = os.dup(place.folder)  # that of the other name may be another one
         try:
-            other = Place(self._enter(source[:-1]), source[-1], self._shown(entry.same_as))
-            try:
-                place.link_to(other, overwrite=self._overwrite)
-            except OSError as error:
-                if error.errno not in NO_HARD_LINKS:
-                    raise
-                self._copy(other, entry)
+            self._link(Place(folder, place.name, place.shown), source, entry)
         finally:
-            os.close(place.folder)
-        self._put.add(entry.path)
+            os.close(folder)
 
     def open_file(self, entry: Entry) -> NewFile:
         """A file to be written, which appears when it is committed. Raises UnsafePathError, TargetExistsError, OSError."""
         place = self._place(entry.path)
-        place.check_free(overwrite=self._overwrite)
-        path = entry.path
-        return NewFile(place, entry, owner=self._owner, notes=self._notes, take=lambda place, part: self._take(place, part, path))
+        if entry.type == "database":
+            replacement.check_ready(place, self._notes, overwrite=self._overwrite)
+        else:
+            place.check_free(overwrite=self._overwrite)
+        return NewFile(place, entry, owner=self._owner, notes=self._notes, take=lambda place, part: self._take(place, part, entry))
+
+    def open_in_place(self, entry: Entry) -> InPlace | None:
+        """The file that has the entry's name already, to write only what differs into; None if there is none, or no plain file.
+
+        Not bound to *overwrite*. Raises UnsafePathError, TargetBusyError, TargetExistsError, OSError."""
+        place = self._place(entry.path)
+        # A journal that this tree has put is the new file's, and must not be brought into the old one.
+        if not place.is_file() or any(entry.path + ending in self._put for ending in SIDE_FILES):
+            return None
+        file = InPlace(place, warn=self._notes)
+        self._put.add(entry.path)
+        return file
+
+    def _link(self, place: Place, source: Parts, entry: Entry) -> None:
+        other = Place(self._enter(source[:-1]), source[-1], self._shown(entry.same_as))
+        part = place.part()
+        with place.named():
+            try:
+                part.link(other)
+            except OSError as error:
+                if error.errno not in NO_HARD_LINKS:
+                    raise
+                self._copy(other, entry)
+                return
+            try:
+                self._take(place, part, entry)
+            finally:
+                part.remove()  # still there if this was a name of that file already
 
     def _copy(self, other: Place, entry: Entry) -> None:
         source = other.open(os.O_RDONLY)
@@ -130,13 +159,32 @@ class Tree:
     def _place(self, path: str) -> Place:
         """Where *path* is, in a folder that stays open until the next call."""
         parts = parts_of(path)
+        self._check_no_journal(path)
         descriptor = self._enter(parts[:-1])
         self._folders.setdefault(parts[:-1], _Folder(_identity(descriptor), None))
         return Place(descriptor, parts[-1], self._shown(path))
 
-    def _take(self, place: Place, part: Place, path: str) -> None:
-        place.take(part, overwrite=self._overwrite)
-        self._put.add(path)
+    def _take(self, place: Place, part: Place, entry: Entry) -> None:
+        if entry.type == "database":
+            self._databases.add(entry.path)
+            if self._overwrite:
+                replacement.replace(place, part, self._notes)
+            else:
+                replacement.check_ready(place, self._notes, overwrite=False)
+                place.take(part, overwrite=False)
+        else:
+            place.take(part, overwrite=self._overwrite)
+            if entry.type == "file" and has_journal(place):
+                self._with_journal.append(entry.path)
+        self._put.add(entry.path)
+        if entry.type != "link":
+            marker.remove(place)
+
+    def _check_no_journal(self, path: str) -> None:
+        """Beside a database of the same snapshot no file may be what SQLite would take for its journal."""
+        for ending in SIDE_FILES:
+            if path.endswith(ending) and path.removesuffix(ending) in self._databases:
+                raise unsafe(path, "would be taken for a part of a database that is whole by itself")
 
     def _enter(self, parts: Parts, *, make: bool = True) -> int:
         """The folder *parts*, open until the next call, which may begin at it."""
@@ -198,6 +246,9 @@ class Tree:
             os.fsync(descriptor)
         self._leave()
         os.fsync(self._root)
+        for path in self._with_journal:
+            if not any(path + ending in self._put for ending in JOURNALS):
+                self._notes.add("beside a file lies an older journal (-wal, -journal); if it is a database, remove that", path)
         for above in self._above:
             sync_folder(above)
 
