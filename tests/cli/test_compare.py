@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -287,6 +287,35 @@ def test_whoever_stops_it_finds_neither_files_nor_processes_left(
     while any(pid in processes() and processes()[pid] for pid in pids):  # a zombie has no arguments
         assert time.monotonic() < ends
         time.sleep(0.01)
+
+
+def in_session(leader: int) -> list[int]:
+    """The processes of one session that live. A zombie has no arguments."""
+    found = []
+    for pid, words in processes().items():
+        with suppress(ProcessLookupError):
+            if words and os.getsid(pid) == leader:
+                found.append(pid)
+    return found
+
+
+def test_killed_it_takes_all_that_it_started_with_it(here: Path, database: Path, scratch: Path, fake: Path) -> None:
+    path = hanging(fake)
+    command = [*COMMAND, "compare", str(database), *ONCE, "--tool", "restic", "--scratch", str(scratch)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(PATH=path)) as running:
+        try:
+            pids = list(map(int, wait_for(fake / "pids", running).split()))
+            leader = os.getsid(pids[0])
+            assert {*pids, leader} <= {*in_session(leader)}, "the launcher, restic, and a child of restic's"
+        finally:
+            running.kill()
+    assert running.returncode == -signal.SIGKILL
+    ends = time.monotonic() + PATIENCE
+    while in_session(leader):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    for left in scratch.iterdir():  # nobody was there to remove it
+        shutil.rmtree(left)
 
 
 @pytest.mark.parametrize("no_color", ["", "1"], ids=["colours", "no colours"])

@@ -1,12 +1,17 @@
 """A pipeline is run to its end, or told why not, and nothing of it outlives the call."""
 
+import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+import chatseal
 from chatseal.compare import pipeline
 from chatseal.compare.pipeline import PipelineError
 
@@ -77,6 +82,49 @@ def test_who_is_interrupted_leaves_no_process_behind(tmp_path: Path) -> None:
     while any(lives(int(pid)) for pid in pids.read_text().split()):
         assert time.monotonic() < ends
         time.sleep(0.01)
+
+
+def test_a_launcher_whose_holder_is_gone_already_ends_with_what_it_started() -> None:
+    reads, writes = os.pipe()
+    os.close(writes)
+    order = json.dumps([[["sleep", "1000"]], os.devnull, os.devnull])
+    launcher = [sys.executable, "-S", "-E", str(Path(pipeline.__file__).with_name("launcher.py")), order]
+    with subprocess.Popen(launcher, stdin=reads, stdout=subprocess.PIPE, start_new_session=True) as running:
+        os.close(reads)
+        assert running.communicate(timeout=60)[0] == b"", "its pipe is open as long as one of them lives"
+    assert running.returncode == -signal.SIGKILL
+
+
+HANDLER = """
+#include <signal.h>
+#include <unistd.h>
+static void tell(int number) { (void)number; if (write(1, "told\\n", 5) != 5) _exit(1); }
+__attribute__((constructor)) static void install(void) { signal(SIGHUP, tell); }
+"""
+EMBEDDED = """
+import os, signal
+from chatseal.compare.pipeline import uninterrupted
+assert signal.getsignal(signal.SIGHUP) is None
+with uninterrupted():
+    os.kill(os.getpid(), signal.SIGHUP)
+    try:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise SystemExit("not kept back")
+    os.write(1, b"kept\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs a C compiler, and a system that preloads")
+def test_a_handler_that_is_not_pythons_is_left_alone(tmp_path: Path) -> None:
+    shim = tmp_path / "handler.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", str(shim), "-"], input=HANDLER.encode(), check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(shim), "PYTHONPATH": str(Path(chatseal.__file__).parents[1])}
+    ran = subprocess.run([sys.executable, "-c", EMBEDDED], env=environment, capture_output=True, check=False)
+    assert ran.stdout == b"told\nkept\n", ran.stderr
+    assert b"KeyboardInterrupt" in ran.stderr
+    assert ran.returncode != 0
 
 
 def lives(pid: int) -> bool:

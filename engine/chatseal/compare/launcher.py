@@ -3,12 +3,17 @@
     python -S -E launcher.py '[[["zstd", "-c"], ["age", "-R", "..."]], "FILE FOR STDIN", "FILE FOR STDOUT"]'
 
 The kernel counts what a process was before exec into its peak, so a large parent would be measured instead of a small child. Hence this
-one has a few megabytes, and imports neither the package nor anything it can do without."""
+one has a few megabytes, and imports neither the package nor anything it can do without.
+
+Its standard input is a pipe that whoever started it holds open and writes nothing into. When that ends, its holder is gone, killed
+perhaps, and so all that was started here is killed: at once, though the holder was gone before this began."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 
@@ -37,7 +42,15 @@ def launch(pipeline: list[list[str]], stdin: str, stdout: str) -> dict[str, obje
     return {"seconds": time.perf_counter() - began, "cpu_seconds": cpu, "peaks": peaks, "statuses": statuses}
 
 
+def die_with_holder() -> None:
+    """Wait for the end of standard input, and kill the process group that this process leads."""
+    while os.read(0, 1):
+        pass
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=die_with_holder, daemon=True).start()
     try:
         print(json.dumps(launch(*json.loads(sys.argv[1]))))
     except OSError as error:

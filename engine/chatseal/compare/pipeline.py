@@ -40,14 +40,18 @@ class PipelineError(Exception):
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C and requests to end wait for the end of the block. Elsewhere than in the main thread they never come."""
+    """Ctrl-C and requests to end wait for the end of the block. Elsewhere than in the main thread they never come.
+
+    A signal whose handler is not Python's, in a program that embeds it, is left to that: it could not be put back."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
     before = {}
     try:
-        for number in _INTERRUPTIONS:  # a mask would not do: the handler runs here too if another thread gets the signal
+        for number in (
+            one for one in _INTERRUPTIONS if signal.getsignal(one) is not None
+        ):  # a mask would not do: the handler runs here too if another thread gets the signal
             before[number] = signal.signal(number, lambda number, _: came.append(number))
         yield
     finally:
@@ -67,15 +71,15 @@ def run(
 ) -> Ran:
     """Run commands joined by pipes, in *folder*; *tick* is called now and then while they work. Raises PipelineError.
 
-    They have a session of their own, so that none can ask at the terminal, and all are killed if this call ends early."""
+    They have a session of their own, so that none can ask at the terminal, and all are killed if this call ends early, or this process."""
     order = json.dumps([pipeline, str(stdin), str(stdout)])
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, _lifeline() as lifeline:
         process, told = None, b""
         try:
             with uninterrupted():
                 process = subprocess.Popen(
                     [sys.executable, "-S", "-E", str(_LAUNCHER), order],
-                    stdin=subprocess.DEVNULL,
+                    stdin=lifeline,
                     stdout=subprocess.PIPE,
                     stderr=said,
                     cwd=folder,
@@ -94,6 +98,19 @@ def run(
     for command, status in _failed(pipeline, ran["statuses"]):
         raise PipelineError(f"{Path(command[0]).name} ended with {_meaning(status)}" + (f": {words}" if words else ""))
     return Ran(ran["seconds"], ran["cpu_seconds"], tuple(ran["peaks"]))
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The end of a pipe out of which nothing comes until the block ends, or this process, however it ends."""
+    ends: tuple[int, ...] = ()
+    try:
+        with uninterrupted():
+            ends = os.pipe()
+        yield ends[0]
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def _wait(process: "subprocess.Popen[bytes]", tick: Callable[[], object] | None) -> bytes:
