@@ -1,5 +1,7 @@
 """chatseal: end-to-end encrypted backups of chat databases, at the speed of zstd. `__all__` is the promise."""
 
+from typing import TYPE_CHECKING, Any
+
 from chatseal._version import VERSION as __version__
 from chatseal.errors import (
     AuthorError,
@@ -38,10 +40,16 @@ from chatseal.sealing.seal import seal, seal_bytes, seal_chunks
 from chatseal.sealing.unseal import unseal, unseal_bytes, unseal_chunks, verify
 from chatseal.sealing.writer import SealedWriter
 
+if TYPE_CHECKING:
+    from chatseal.snapshots.backup import BackupOptions
+    from chatseal.snapshots.restore import RestoreOptions
+    from chatseal.snapshots.store import Snapshot, Store
+
 __all__ = [
     "Argon2Cost",
     "AuthorError",
     "BackupKey",
+    "BackupOptions",
     "ChatsealError",
     "CodecError",
     "DamagedError",
@@ -61,11 +69,14 @@ __all__ = [
     "Progress",
     "PublicKey",
     "Repair",
+    "RestoreOptions",
     "SealedReader",
     "SealedWriter",
     "SigningKey",
     "SlotReport",
+    "Snapshot",
     "SourceChangedError",
+    "Store",
     "Summary",
     "TargetExistsError",
     "TrailingBytesError",
@@ -90,3 +101,19 @@ __all__ = [
     "unseal_many",
     "verify",
 ]
+
+_LATER = {  # they need NumPy, which costs as much as all the rest
+    "BackupOptions": "chatseal.snapshots.backup",
+    "RestoreOptions": "chatseal.snapshots.restore",
+    "Snapshot": "chatseal.snapshots.store",
+    "Store": "chatseal.snapshots.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return found

@@ -17,3 +17,4 @@ class CaptureOptions:
     leave_out: tuple[str, ...] = ()  # paths: where the store and the cache are
     max_hold: float = MAX_HOLD  # seconds that the writers of one database may have to wait
     allow_network: bool = False  # read databases on network file systems, whose locks may not reach the other hosts
+    allow_rollback: bool = False  # let SQLite roll back in the source what a crash left half done

@@ -1,0 +1,81 @@
+"""`chatseal snapshots`: what a store has."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatseal.cli import amounts
+from chatseal.cli.command import Command, pass_output
+from chatseal.cli.key_options import Keys, opening_keys
+from chatseal.cli.output import Output
+from chatseal.cli.store_options import local, open_store, store_option
+from chatseal.cli.words import escape
+
+if TYPE_CHECKING:
+    from chatseal.snapshots.store import Snapshot
+
+_SHORT = 8
+
+
+@click.command(
+    cls=Command,
+    synopsis="--store STORE --key-file K [OPTIONS]",
+    examples=[
+        ("All of them", "chatseal snapshots --store /mnt/nas/chats --key-file my.key"),
+        ("The newest, in a script", "chatseal snapshots --store s3://bucket/chats --json | tail -n 1 | jq -r .snapshot"),
+    ],
+)
+@store_option
+@opening_keys
+@click.option("--tag", "tags", metavar="TEXT", multiple=True, help="Only those with this tag. Also several times: with all of them.")
+@click.option("--host", metavar="NAME", help="Only those of this machine.")
+@pass_output
+def command(out: Output, url: str, keys: Keys, tags: tuple[str, ...], host: str | None) -> None:
+    """List the snapshots in STORE, oldest first: what each is called, when and of what it was made, its size and what it added."""
+    with open_store(url, keys, out) as store:
+        found = [
+            snapshot
+            for snapshot in store.snapshots()
+            if set(tags) <= set(snapshot.record.manifest.tags) and host in (None, snapshot.record.manifest.host)
+        ]
+    if out.json:
+        for snapshot in found:
+            out.show(_record(snapshot), "")
+    else:
+        out.show({}, _table(found) if found else "there is no snapshot")
+
+
+def _record(snapshot: "Snapshot") -> dict[str, object]:
+    manifest = snapshot.record.manifest
+    return {
+        "snapshot": snapshot.id,
+        "time": snapshot.time.isoformat(),
+        "host": manifest.host,
+        "user": manifest.user,
+        "sources": list(manifest.sources),
+        "tags": list(manifest.tags),
+        "entries": manifest.entries,
+        "bytes": manifest.size,
+        "bytes_added": manifest.bytes_added,
+        "skipped": manifest.skipped,
+        "seconds": manifest.seconds,
+    }
+
+
+def _table(found: "list[Snapshot]") -> str:
+    rows = [("snapshot", "time", "size", "added", "sources")]
+    for snapshot in found:
+        manifest = snapshot.record.manifest
+        what = " ".join(escape(source) for source in manifest.sources) + "".join(f" #{escape(tag)}" for tag in manifest.tags)
+        left = f" ({manifest.skipped} left out)" if manifest.skipped else ""
+        rows.append(
+            (
+                snapshot.id[:_SHORT],
+                local(snapshot.time),
+                amounts.amount(manifest.size),
+                amounts.amount(manifest.bytes_added),
+                f"{escape(manifest.host)}: {what}{left}",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows)

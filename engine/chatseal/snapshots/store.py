@@ -1,0 +1,228 @@
+"""Store: a place for snapshots, opened with a key."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from chatseal import events
+from chatseal.capture.entry import Entry
+from chatseal.capture.stream import Readable
+from chatseal.errors import NoStoreError, ObjectExistsError, ObjectMissingError, StoreChangedError, StoreExistsError
+from chatseal.events import Report
+from chatseal.format.object_names import CONFIG_NAME
+from chatseal.keys.slots import Holder, Opener, openers_of
+from chatseal.objects.addresses import open_store
+from chatseal.objects.local_store import LocalStore
+from chatseal.objects.object_store import ObjectStore
+from chatseal.sealing.budget import Budget
+from chatseal.sealing.source import PathLike
+from chatseal.sealing.target import Writable
+from chatseal.snapshots import catalogue, map_chain, pins, places
+from chatseal.snapshots.backup import BackupOptions, backup
+from chatseal.snapshots.catalogue import LATEST, Record
+from chatseal.snapshots.check import CheckOptions, check
+from chatseal.snapshots.config import LENGTH_MAX, Config
+from chatseal.snapshots.content import Content
+from chatseal.snapshots.pack_reader import PackReader
+from chatseal.snapshots.restore import RestoreOptions, content_of, restore, restore_file, restore_stream
+from chatseal.snapshots.sealed_store import SealedStore
+
+
+class Store:
+    """A place for snapshots: a folder, or what `objects.addresses` knows. As a block it is closed at the end.
+
+    Opening it reads its config with *key*: a BackupKey, a Password, or a list of them. Raises NoStoreError, WrongKeyError, IntegrityError
+    and what stores raise. `warning` says if another store lies there, or an older state of it, than this machine knows: then nothing is
+    backed up to it, though it can be read."""
+
+    def __init__(self, url: PathLike, key: Opener | Sequence[Opener]) -> None:
+        self._objects = open_store(os.fspath(url))
+        try:
+            self._sealed = SealedStore(self._objects, _open_config(self._objects, key))
+            self.warning = self._pin()
+        except BaseException:
+            self._objects.close()
+            raise
+
+    def _pin(self) -> str:
+        try:
+            pins.check(self.url, self.config)
+        except StoreChangedError as error:
+            return str(error)
+        with suppress(OSError):  # who only reads can do so without a place to remember things
+            pins.keep(self.url, self.config)
+        return ""
+
+    @classmethod
+    def create(cls, url: PathLike, key: Holder | Sequence[Holder]) -> "Store":
+        """Make an empty store at *url* for the holders of *key*, backup keys and passwords, and open it.
+
+        Tries out what the place can do. Raises StoreExistsError, HolderError, what stores raise, OSError."""
+        objects = open_store(os.fspath(url), create=True)
+        try:
+            exists = StoreExistsError(f"there is a store at {objects.url} already")
+            if next(iter(objects.list("")), None) is not None:
+                if _has_config(objects):
+                    raise exists
+                raise _not_empty(objects.url)
+            config = Config.new(puts_absent=objects.can_put_absent())
+            try:
+                objects.put(CONFIG_NAME, config.seal(key), absent=config.puts_absent)
+            except ObjectExistsError:
+                raise exists from None
+            pins.forget(objects.url)
+            pins.keep(objects.url, config)
+        finally:
+            objects.close()
+        return cls(url, _as_opener(key))
+
+    @property
+    def url(self) -> str:
+        """Where it lies."""
+        return self._objects.url
+
+    @property
+    def id(self) -> str:
+        """What it is called by itself, wherever it lies."""
+        return self._sealed.config.store_id
+
+    @property
+    def config(self) -> Config:
+        """Its generation, epochs and keys."""
+        return self._sealed.config
+
+    @property
+    def sealed(self) -> SealedStore:
+        """Its objects."""
+        return self._sealed
+
+    def backup(
+        self,
+        *sources: PathLike,
+        streams: Mapping[str, Readable | Sequence[str]] | None = None,
+        options: BackupOptions | None = None,
+        progress: Report | None = None,
+    ) -> events.Backup:
+        """Make a snapshot of *sources*, files, databases and folders, and of *streams*, each a binary file object or a command's words.
+
+        Databases are captured as they are at one moment, while others write to them. Only what changed since the snapshot before is sent.
+        *progress* gets the bytes read. What cannot be read is in the result's `skipped`.
+
+        Raises StoreChangedError, what stores raise, OSError."""
+        pins.check(self.url, self.config)
+        pins.keep(self.url, self.config)
+        options = options or BackupOptions()
+        own = [places.state_folder(), places.cache_folder(), *([self._objects.folder] if isinstance(self._objects, LocalStore) else [])]
+        capture = replace(options.capture, leave_out=(*options.capture.leave_out, *map(os.path.abspath, own)))
+        paths = [os.path.abspath(source) for source in sources]
+        return backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
+
+    def snapshots(self) -> "list[Snapshot]":
+        """All snapshots, oldest first; those that are damaged are left out, and found by `check`."""
+        return [Snapshot(self._sealed, record) for record in catalogue.read(self._sealed).records]
+
+    def snapshot(self, wanted: str = LATEST, *, at: datetime | None = None) -> "Snapshot":
+        """The snapshot whose id begins with *wanted*, or the latest, of those not younger than *at*. Raises NoStoreError."""
+        return Snapshot(self._sealed, catalogue.read(self._sealed).find(wanted, at=at))
+
+    def check(self, *, share: float = 0.0, threads: int | None = None, progress: Report | None = None) -> events.Checked:
+        """Whether all snapshots can be restored: their structure, and of *share* of the packs, 0.0 to 1.0, every byte."""
+        return check(self._sealed, CheckOptions(share, Budget.of(threads, None)), progress=progress)
+
+    def close(self) -> None:
+        """Let go of connections. A second call does nothing."""
+        self._objects.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r})"
+
+
+class Snapshot:
+    """One moment. It stays usable as long as its store is open."""
+
+    def __init__(self, sealed: SealedStore, record: Record) -> None:
+        self._sealed, self._record = sealed, record
+
+    @property
+    def id(self) -> str:
+        """32 digits; the first ones are enough to name it."""
+        return self._record.id
+
+    @property
+    def time(self) -> datetime:
+        """When it was made, by its writer's clock unless the store's says earlier."""
+        return self._record.time
+
+    @property
+    def record(self) -> Record:
+        """Its object's name and all that it says of itself."""
+        return self._record
+
+    def entries(self) -> Iterable[Entry]:
+        """What is in it, by path."""
+        table = map_chain.load(self._sealed, self._record.manifest.maps)
+        return [table.entries[path].entry for path in sorted(table.entries)]
+
+    def restore(
+        self, folder: PathLike, *names: str, options: RestoreOptions | None = None, progress: Report | None = None
+    ) -> events.Restored:
+        """Restore all of it, or *names* with what is below them, under *folder*. What cannot be restored is in the result's `failed`."""
+        return restore(self._sealed, self._record, folder, names, options or RestoreOptions(), progress=progress)
+
+    def restore_file(
+        self, name: str, target: PathLike, *, options: RestoreOptions | None = None, progress: Report | None = None
+    ) -> events.Restored:
+        """Restore one file or database as *target*. Raises NoStoreError, IntegrityError, TargetExistsError, OSError."""
+        return restore_file(self._sealed, self._record, name, target, options or RestoreOptions(), progress=progress)
+
+    def write_to(self, name: str, target: Writable, *, threads: int | None = None, progress: Report | None = None) -> int:
+        """Write the content of *name* into a binary file object, in order; its bytes. Raises the same."""
+        return restore_stream(self._sealed, self._record, name, target, Budget.of(threads, None), progress=progress)
+
+    def open(self, name: str) -> Content:
+        """The content of *name* as a seekable file, read by ranges straight from the store. Raises NoStoreError, IntegrityError."""
+        table = map_chain.load(self._sealed, self._record.manifest.maps)
+        return Content(table, content_of(table, name), PackReader(self._sealed, Budget.of(1, None)))
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.id[: catalogue.SHORT]}, {self.time:%Y-%m-%d %H:%M:%S})"
+
+
+def _open_config(objects: ObjectStore, key: Opener | Sequence[Opener]) -> Config:
+    try:
+        data = objects.get(CONFIG_NAME, LENGTH_MAX)
+    except ObjectMissingError:
+        error = NoStoreError(f"there is no store at {objects.url}")
+        error.remedy = "Check the address; `chatseal init STORE` makes a new store."
+        raise error from None
+    return Config.open(data, openers_of(key))
+
+
+def _has_config(objects: ObjectStore) -> bool:
+    try:
+        objects.info(CONFIG_NAME)
+    except ObjectMissingError:
+        return False
+    return True
+
+
+def _not_empty(url: str) -> StoreExistsError:
+    error = StoreExistsError(f"{url} is not empty, and what is there is no store")
+    error.remedy = "Choose an empty or new place: a store shares its folder with nothing."
+    return error
+
+
+def _as_opener(key: Holder | Sequence[Holder]) -> list[Opener]:
+    from chatseal.keys.key_pair import PublicKey
+
+    return [holder for holder in ((key,) if not isinstance(key, Sequence) else key) if not isinstance(holder, PublicKey)]
