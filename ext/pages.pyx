@@ -2,6 +2,7 @@
 import os
 from typing import NamedTuple
 
+from libc.errno cimport errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 from posix.stat cimport struct_stat
@@ -30,10 +31,32 @@ cdef extern from "reader.h" nogil:
     ctypedef struct reader_file:
         pass
     int reader_open(reader_file *file, const char *path)
+    int reader_clone(reader_file *copy, reader_file *file, const char *folder)
     void reader_close(reader_file *file)
     int reader_stat(reader_file *file, struct_stat *found)
     int reader_read(reader_file *file, uint64_t offset, uint8_t *buffer, size_t length, size_t *done)
     int reader_keep_descriptors(int keep)
+
+cdef extern from *:
+    """
+    #ifdef __linux__
+    #include <sys/vfs.h>
+    static int file_system_type(const char *path, unsigned long *type)
+    {
+        struct statfs found;
+        int failed = statfs(path, &found) != 0;
+        *type = failed ? 0 : (unsigned long)found.f_type & 0xffffffffu;
+        return failed;
+    }
+    #else
+    static int file_system_type(const char *path, unsigned long *type)
+    {
+        *type = 0;
+        return 0;
+    }
+    #endif
+    """
+    int file_system_type(const char *path, unsigned long *type) nogil
 
 cdef extern from "wal.h" nogil:
     ctypedef enum wal_status:
@@ -148,19 +171,26 @@ cdef class File:
 
     cdef reader_file _file
 
-    def __cinit__(self, bytes path not None):
+    def __cinit__(self, bytes path not None, File clone_of=None):
         if b"\0" in path:
             raise ValueError("a path has no zero byte")
         cdef const char *name = path
         cdef int code
         with nogil:
-            code = reader_open(&self._file, name)
+            if clone_of is None:
+                code = reader_open(&self._file, name)
+            else:
+                code = reader_clone(&self._file, &clone_of._file, name)
         if code != 0:
             raise OSError(code, os.strerror(code), os.fsdecode(path))
 
     def __dealloc__(self):
         with nogil:
             reader_close(&self._file)
+
+    def clone(self, bytes folder not None):
+        """The content at this moment, by reference: a file without a name on the file system of *folder*. OSError if there is no way."""
+        return File(folder, self)
 
     def read_into(self, uint64_t offset, uint8_t[::1] buffer not None):
         """Fill *buffer* from *offset* on; return how much, less only at the end."""
@@ -189,6 +219,18 @@ cdef class File:
     def close(self):
         with nogil:
             reader_close(&self._file)
+
+
+def file_system(bytes path not None):
+    """The number by which Linux knows the kind of file system that *path* is on; 0 on other systems."""
+    cdef const char *name = path
+    cdef unsigned long kind = 0
+    cdef int failed
+    with nogil:
+        failed = file_system_type(name, &kind)
+    if failed:
+        raise OSError(errno, os.strerror(errno), os.fsdecode(path))
+    return kind
 
 
 def keep_descriptors(bint keep):
@@ -276,7 +318,7 @@ cdef class Overlay:
             self._overlay.log, self._overlay.index = &log._file._file, &log._index
 
     def read_into(self, uint64_t offset, uint8_t[::1] buffer not None):
-        """Fill *buffer* with the image from *offset* on, a multiple of the page length; return how much, less only at the end."""
+        """Fill *buffer* with the image from *offset* on; return how much, less only at the end."""
         cdef size_t length = buffer.shape[0], done = 0
         cdef int code
         if length == 0:

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2
@@ -344,6 +346,47 @@ int reader_run(reader_file *file, int (*work)(void *), void *argument)
     let_go(file);
     return result;
 }
+
+#if defined(FICLONE) && defined(O_TMPFILE)
+typedef struct {
+    const char *folder;
+    int from, to;
+} cloning;
+
+static int clone_one(void *given)
+{
+    cloning *c = given;
+    c->to = open(c->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (c->to < 0)
+        return errno;
+    int e = ioctl(c->to, FICLONE, c->from) == 0 ? 0 : errno;
+    if (e != 0)
+        close(c->to);
+    return e;
+}
+
+int reader_clone(reader_file *copy, reader_file *file, const char *folder)
+{
+    cloning c = {folder, file->fd, -1};
+    memset(copy, 0, sizeof *copy);
+    if (!file->pool || !file->pool->apart) /* a descriptor that stays open would keep the copy on the disk */
+        return EOPNOTSUPP;
+    int e = reader_run(file, clone_one, &c);
+    if (e == 0) {
+        *copy = (reader_file){.pool = file->pool, .fd = c.to, .users = 1};
+        pthread_mutex_lock(&life);
+        copy->pool->files++;
+        pthread_mutex_unlock(&life);
+    }
+    return e;
+}
+#else
+int reader_clone(reader_file *copy, reader_file *file, const char *folder)
+{
+    memset(copy, 0, sizeof *copy);
+    return EOPNOTSUPP;
+}
+#endif
 
 typedef struct {
     int fd;

@@ -27,6 +27,9 @@ typedef struct {
 
 /* Opens an existing file for reading; a symbolic link as its last part is refused, a FIFO does not block. */
 int reader_open(reader_file *file, const char *path);
+/* Makes *copy the content of *file at this moment, without copying it: a reflink, without a name, on the file system of *folder*.
+ * An errno where that cannot be done: EXDEV, EOPNOTSUPP, ENOTTY and others. */
+int reader_clone(reader_file *copy, reader_file *file, const char *folder);
 void reader_close(reader_file *file);
 
 /* Runs work(argument) on a reader thread, the only place where `fd` means anything. *file is a file that it needs. */

@@ -222,9 +222,10 @@ static int fill_from_log(void *given)
         uint64_t at = ((x->entries[i] >> 32) - 1) * page_length, frame = x->entries[i] & UINT32_MAX;
         if (at >= end)
             break;
-        size_t length = end - at < page_length ? (size_t)(end - at) : (size_t)page_length, got;
-        uint64_t place = WAL_HEADER_LEN + (frame - 1) * (WAL_FRAME_HEADER_LEN + page_length) + WAL_FRAME_HEADER_LEN;
-        int e = read_at(f->overlay->log->fd, place, f->buffer + (at - f->offset), length, &got);
+        uint64_t from = at < f->offset ? f->offset : at, to = end < at + page_length ? end : at + page_length;
+        uint64_t place = WAL_HEADER_LEN + (frame - 1) * (WAL_FRAME_HEADER_LEN + page_length) + WAL_FRAME_HEADER_LEN + (from - at);
+        size_t length = (size_t)(to - from), got;
+        int e = read_at(f->overlay->log->fd, place, f->buffer + (from - f->offset), length, &got);
         if (e != 0)
             return e;
         if (got < length)
@@ -236,8 +237,6 @@ static int fill_from_log(void *given)
 int wal_read(const wal_overlay *o, uint64_t offset, uint8_t *buffer, size_t length, size_t *done)
 {
     *done = 0;
-    if (offset % o->page_length != 0)
-        return EINVAL;
     if (offset >= o->length || length == 0)
         return 0;
     if (length > o->length - offset)

@@ -51,7 +51,7 @@ typedef struct {
     uint32_t page_length;
 } wal_overlay;
 
-/* Fills *buffer* with the image from *offset* on, a multiple of the page length; *done* is less only at the end. Returns 0 or an errno.
+/* Fills *buffer* with the image from *offset* on; *done* is less only at the end. Returns 0 or an errno.
  * Pages that are nowhere, and the page that SQLite keeps its locks on, read as zeros. */
 int wal_read(const wal_overlay *overlay, uint64_t offset, uint8_t *buffer, size_t length, size_t *done);
 

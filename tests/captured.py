@@ -2,7 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
+from chatseal.capture.database import open_database
 from chatseal.capture.image import Image
 
 
@@ -35,3 +37,12 @@ def keep(image: Image) -> tuple[bytes, int]:
         if image.settle():
             return content, reads
     raise AssertionError("the image does not settle")
+
+
+def capture(path: Path, options: Options | None = None) -> bytes:
+    """The content of the database at *path*."""
+    image = open_database(path, options or Options())
+    try:
+        return keep(image)[0]
+    finally:
+        image.close()

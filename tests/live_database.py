@@ -54,6 +54,8 @@ def change(database: sqlite3.Connection, chance: random.Random, rows: int) -> No
 def write(path: str, mode: str, pause: float) -> None:
     """Write without end, with checkpoints of all kinds and VACUUM, until standard input ends."""
     database = sqlite3.connect(path, isolation_level=None, timeout=30)
+    if mode != "wal":  # the other modes are not kept in the file
+        database.execute(f"PRAGMA journal_mode = {mode}")
     database.execute("PRAGMA synchronous = OFF")
     database.execute("PRAGMA wal_autocheckpoint = 200")
     database.execute("PRAGMA cache_size = 20")  # so that uncommitted pages are spilled
@@ -66,7 +68,9 @@ def write(path: str, mode: str, pause: float) -> None:
         if what < 0.02:
             database.execute("VACUUM")
         elif what < 0.1 and mode == "wal":
+            database.execute("PRAGMA busy_timeout = 100")  # the complete ones wait for readers
             database.execute(f"PRAGMA wal_checkpoint({chance.choice(['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE'])})")
+            database.execute("PRAGMA busy_timeout = 30000")
         elif what < 0.15:
             database.execute("PRAGMA incremental_vacuum(20)")
         if pause:

@@ -53,10 +53,16 @@ class File:
     def read_into(self, offset: int, buffer: Buffer) -> int:
         """Fill *buffer* from *offset* on; return how much, less only at the end."""
 
+    def clone(self, folder: bytes) -> File:
+        """The content at this moment, by reference: a file without a name on the file system of *folder*. OSError if there is no way."""
+
     def stat(self) -> FileStat:
         """What os.fstat would say."""
 
     def close(self) -> None: ...
+
+def file_system(path: bytes) -> int:
+    """The number by which Linux knows the kind of file system that *path* is on; 0 on other systems. Raises OSError."""
 
 def keep_descriptors(keep: bool) -> None:
     """Behave as on a system where threads cannot have descriptors of their own, or no longer. OSError while a File is open."""
@@ -101,4 +107,4 @@ class Overlay:
 
     def __init__(self, main: File, log: Log | None, page_length: int, length: int) -> None: ...
     def read_into(self, offset: int, buffer: Buffer) -> int:
-        """Fill *buffer* with the image from *offset* on, a multiple of the page length; return how much, less only at the end."""
+        """Fill *buffer* with the image from *offset* on; return how much, less only at the end."""

@@ -6,11 +6,14 @@ It has the standard library only, opens the database read-only, and does what th
     begin BUSY-SECONDS HOLD-SECONDS   "wal HEX-OF-SHM IDENTITIES" or "rollback IDENTITIES": a read transaction holds
     held                              "ok", or "expired": HOLD-SECONDS were over and it let go by itself
     end                               "ok": the transaction is over
+    probe                             "ok", or "locked": somebody keeps even readers out
+    check                             "ok", "damaged" or "unknown": integrity_check of a database, with its log, that nobody has open
 
 or "error NAME", by SQLite's name of it. IDENTITIES are device:inode of all files it has open, with commas. It ends when its standard
 input does, or its parent. No descriptor of the database is ever closed here before that: closing one would drop the locks.
 """
 
+import fcntl
 import os
 import select
 import signal
@@ -20,12 +23,14 @@ import time
 
 SHM_LEN = 136  # two copies of a header of 48 bytes, and the checkpoint's state
 TRIES = 1000
+SHARED_FIRST, SHARED_LEN = 0x40000002, 510  # the bytes that every reader of a database locks
 
 
 class Connection:
     def __init__(self) -> None:
         self.path = b""
         self.database: sqlite3.Connection | None = None
+        self.checked: sqlite3.Connection | None = None
         self.shm = -1
         self.until: float | None = None
         self.expired = False
@@ -36,9 +41,7 @@ class Connection:
             os.setgroups([])
             os.setgid(int(gid))
             os.setuid(int(uid))
-        quoted = "".join(f"%{byte:02x}" for byte in self.path)
-        mode = "rw" if write == "1" else "ro"
-        self.database = sqlite3.connect(f"file:{quoted}?mode={mode}", uri=True, isolation_level=None, timeout=0, check_same_thread=False)
+        self.database = self.connect("mode=rw" if write == "1" else "mode=ro")
         return "ok"
 
     def begin(self, busy_seconds: str, hold_seconds: str) -> str:
@@ -92,6 +95,32 @@ class Connection:
             self.database.execute("ROLLBACK")
         return "ok"
 
+    def probe(self) -> str:
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, SHARED_LEN, SHARED_FIRST)
+        except (BlockingIOError, PermissionError):
+            return "locked"
+        fcntl.lockf(descriptor, fcntl.LOCK_UN, SHARED_LEN, SHARED_FIRST)
+        return "ok"
+
+    def check(self) -> str:
+        # Without locks and exclusively: so SQLite keeps the index of the log in memory, and makes no file beside the database.
+        database = self.connect("mode=ro&nolock=1")
+        self.checked = database  # never closed: closing may try a checkpoint
+        database.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
+        for kind in ("integrity_check", "quick_check"):
+            try:
+                return "ok" if database.execute(f"PRAGMA {kind}(1)").fetchone()[0] == "ok" else "damaged"
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                    return "damaged"
+        return "unknown"  # such as a collation that only the application has
+
+    def connect(self, parameters: str) -> sqlite3.Connection:
+        quoted = "".join(f"%{byte:02x}" for byte in self.path)
+        return sqlite3.connect(f"file:{quoted}?{parameters}", uri=True, isolation_level=None, timeout=0)
+
     def expire(self) -> None:
         if self.until is not None and time.monotonic() >= self.until:
             self.end()
@@ -126,3 +155,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.tracebacklimit = 0
     serve(Connection())
+    os._exit(0)  # the system closes the files; SQLite's own closing could write

@@ -60,6 +60,20 @@ class Holder:
         """Let go of the locks."""
         self._ask("end", 0.0)
 
+    def is_locked(self) -> bool:
+        """Whether somebody keeps even readers out."""
+        return self._ask("probe", 0.0) == "locked"
+
+    def start_check(self) -> None:
+        """Begin to check the integrity of a database, with its log, that nobody has open. Nothing else may be asked before the answer."""
+        with self._lock:
+            self._send(b"check\n")
+
+    def finish_check(self) -> str:
+        """What it found, when it is done: "ok", "damaged", or "unknown"."""
+        with self._lock:
+            return self._receive(None)
+
     def close(self) -> None:
         with self._lock:
             assert self._process.stdin is not None
@@ -81,29 +95,38 @@ class Holder:
         return answer
 
     def _exchange(self, line: bytes, until: float) -> str:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        if stdin.closed:
+        self._send(line)
+        return self._receive(until)
+
+    def _send(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        if self._process.stdin.closed:
             raise ValueError("the holder is closed")
-        received = b""
         try:
-            os.write(stdin.fileno(), line)
-            while not received.endswith(b"\n"):
-                if not select.select([stdout], [], [], max(0.0, until - time.monotonic()))[0]:
-                    self._process.kill()
-                    raise CaptureError(f"{self._name}: SQLite did not answer")
-                more = os.read(stdout.fileno(), 65536)
-                if not more:
-                    raise BrokenPipeError
-                received += more
+            os.write(self._process.stdin.fileno(), line)
         except BrokenPipeError:
-            raise SourceChangedError(f"{self._name}: the process that held it ended") from None
+            raise self._ended() from None
+
+    def _receive(self, until: float | None) -> str:
+        assert self._process.stdout is not None
+        received, descriptor = b"", self._process.stdout.fileno()
+        while not received.endswith(b"\n"):
+            patience = None if until is None else max(0.0, until - time.monotonic())
+            if not select.select([descriptor], [], [], patience)[0]:
+                self._process.kill()
+                raise CaptureError(f"{self._name}: SQLite did not answer")
+            more = os.read(descriptor, 65536)
+            if not more:
+                raise self._ended()
+            received += more
         return received.decode().rstrip("\n")
+
+    def _ended(self) -> SourceChangedError:
+        return SourceChangedError(f"{self._name}: the process that held it ended")
 
     def _refused(self, name: str) -> Exception:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return SourceBusyError(f"{self._name} is locked by a program that writes to it, and stayed so for {BUSY_SECONDS:.0f} s")
+            return locked(f"{self._name} stayed locked for {BUSY_SECONDS:.0f} s by a program that writes to it")
         return RefusedError(self._name, name)
 
 
@@ -113,6 +136,13 @@ class RefusedError(CaptureError):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: SQLite cannot read it ({reason})")
         self.reason = reason
+
+
+def locked(text: str) -> SourceBusyError:
+    """A database that lets nobody read."""
+    error = SourceBusyError(text)
+    error.remedy = "Try again later; a database in `locking_mode = EXCLUSIVE` can only be read when its program has ended."
+    return error
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:

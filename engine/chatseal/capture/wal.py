@@ -6,7 +6,8 @@ import time
 
 from chatseal import _pages
 from chatseal.capture.holder import Holder, ReadBegun
-from chatseal.capture.image import UNIT_MIN
+from chatseal.capture.main_file import page_length_of, unit_of
+from chatseal.capture.stage import Stage
 from chatseal.capture.wal_header import WalHeader
 from chatseal.errors import CaptureError, SourceBusyError, SourceChangedError
 
@@ -30,6 +31,7 @@ class WalImage:
         self._watch = threading.Lock()
         self._next_watch = time.monotonic() + WATCH_SECONDS
         self._growth = 0
+        self._holds = True
         try:
             self._begin()
         except BaseException:
@@ -72,7 +74,7 @@ class WalImage:
         pages = header.pages if header.frames else there
         if pages > max(there, index.last_page if index else 0) + PAGES_NOWHERE_MAX:
             raise CaptureError(f"{self._name} is damaged: its log counts {pages} pages, but there are {there}")
-        self.unit = max(page_length, UNIT_MIN)
+        self.unit = unit_of(page_length)
         self.length: int | None = pages * page_length
         self._growth_max = max(GROWTH_MAX, self.length)
         self._overlay = _pages.Overlay(self._main, index, page_length, self.length)
@@ -96,10 +98,13 @@ class WalImage:
                 grown = f"its write-ahead log grew by {self._growth / 1e6:.0f} MB while it was read"
                 raise SourceBusyError(f"{self._name}: {grown}, and reading goes on too slowly to let it grow further")
 
-    def settle(self) -> bool:
-        if not self._holder.still_holds():
-            raise SourceChangedError(f"{self._name}: the read transaction ended too early")
-        return True
+    def settle(self) -> Stage | None:
+        if self._holds:
+            if not self._holder.still_holds():
+                raise SourceChangedError(f"{self._name}: the read transaction ended too early")
+            self._holder.end()  # everything is read: the log may begin anew
+            self._holds = False
+        return None
 
     def warnings(self) -> list[str]:
         if self._growth < GROWTH_WORTH_A_WARNING:
@@ -121,13 +126,3 @@ class WalImage:
             if file is not None:
                 file.close()
         self._main = self._log = None
-
-
-def page_length_of(main: _pages.File) -> int:
-    """The page size that a database's header names; 0 if it is none."""
-    header = bytearray(18)
-    if main.read_into(0, header) < len(header):
-        return 0
-    size = int.from_bytes(header[16:18], "big")
-    size = 65536 if size == 1 else size
-    return size if size >= 512 and size & (size - 1) == 0 else 0
