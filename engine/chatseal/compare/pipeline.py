@@ -49,9 +49,8 @@ def uninterrupted() -> Iterator[None]:
     came: list[int] = []
     before = {}
     try:
-        for number in (
-            one for one in _INTERRUPTIONS if signal.getsignal(one) is not None
-        ):  # a mask would not do: the handler runs here too if another thread gets the signal
+        # a mask would not do: the handler runs here too if another thread gets the signal
+        for number in (one for one in _INTERRUPTIONS if signal.getsignal(one) is not None):
             before[number] = signal.signal(number, lambda number, _: came.append(number))
         yield
     finally:
