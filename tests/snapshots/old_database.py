@@ -19,6 +19,16 @@ ROWS = 40
 State = Callable[[Path], object]
 
 
+@contextmanager
+def place(name: str) -> Iterator[Path]:
+    """Where a database may lie, in an empty folder of another one; in memory where that is possible, since much is flushed."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="chatseal-tests-") as outer:
+        folder = Path(outer, "to")
+        folder.mkdir()
+        yield folder / name
+
+
 def whole(path: Path, kind: str = OLD, *, mode: str = "delete", rows: int = ROWS) -> bytes:
     """A database of *rows* rows, all of one *kind*, and nothing beside it; its bytes."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,9 +25,9 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    (tmp_path / "to").mkdir()
-    return tmp_path / "to" / ENTRY.path
+def path() -> Iterator[Path]:
+    with old_database.place(ENTRY.path) as path:
+        yield path
 
 
 def put(path: Path, content: bytes, *, overwrite: bool = True) -> list[str]:
@@ -202,7 +203,7 @@ def test_a_helper_that_fails_or_is_not_there_is_an_error_that_says_so(
     assert kinds(path) == {OLD}
 
 
-PAIRS = {"with a log": old_database.with_log, "with a hot journal": old_database.with_hot_journal, "encrypted": old_database.encrypted}
+PAIRS = {"with a log": old_database.with_log, "encrypted": old_database.encrypted}
 OTHERS = {name: state for name, state in STATES.items() if name not in PAIRS}
 
 
