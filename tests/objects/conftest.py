@@ -8,8 +8,12 @@ import pytest
 from chatseal.objects.local_store import LocalStore
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectStore
+from servers.fixtures import azurite_bucket, moto_bucket, swift_bucket
 
-KINDS = ["memory", "folder"]
+__all__ = ["azurite_bucket", "moto_bucket", "store", "swift_bucket"]
+
+SERVERS = ["swift", "azurite", "moto"]
+KINDS = ["memory", "folder", *SERVERS]
 
 
 @pytest.fixture(params=KINDS)
@@ -18,7 +22,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
     match request.param:
         case "memory":
             made = MemoryStore()
-        case _:
+        case "folder":
             made = LocalStore(tmp_path / "store", create=True)
+        case server:
+            made = request.getfixturevalue(f"{server}_bucket").open()
     yield made
     made.close()

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from chatseal.errors import exit_code
+from chatseal.errors import StoreRefusedError, exit_code
 from chatseal.objects.addresses import StoreAddressError, open_store
+from chatseal.objects.cloud_store import CloudStore
 from chatseal.objects.local_store import LocalStore
 
 
@@ -37,6 +38,37 @@ def test_a_path_that_looks_like_an_address_can_be_given(tmp_path: Path, monkeypa
     assert open_store("c:/x").url == str(tmp_path / "c:/x")
 
 
+@pytest.fixture
+def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "GOOGLE_SKIP_SIGNATURE": "true",
+        "AZURE_STORAGE_ACCOUNT_NAME": "account",
+        "AZURE_STORAGE_ACCOUNT_KEY": "c2VjcmV0",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+CLOUDS = [
+    ("s3://bucket", "s3://bucket"),
+    ("s3://bucket/", "s3://bucket"),
+    ("S3://bucket/a/b_c.d-E/", "s3://bucket/a/b_c.d-E"),
+    ("gs://my_bucket.example/x", "gs://my_bucket.example/x"),
+    ("az://container/x", "az://container/x"),
+    ("azure://container", "az://container"),
+]
+
+
+@pytest.mark.parametrize(("url", "shown"), CLOUDS)
+@pytest.mark.usefixtures("accounts")
+def test_a_cloud_address_is_a_bucket_and_a_prefix(url: str, shown: str) -> None:
+    store = open_store(url)
+    assert isinstance(store, CloudStore)
+    assert store.url == shown
+    assert repr(store) == f"CloudStore({shown!r})"
+
+
 SECRET = "hunter2swordfish"
 BAD = [
     "",
@@ -53,10 +85,25 @@ BAD = [
     f"file:///x?{SECRET}",
     f"file:///x#{SECRET}",
     f"file:///x%00{SECRET}",
+    f"s3://AKIA:{SECRET}@bucket/x",
+    f"s3://{SECRET}@bucket",
+    f"s3://bucket/x?sig={SECRET}",
+    f"s3://bucket/x#{SECRET}",
+    f"az://container?sv=1&sig={SECRET}",
+    f"s3:bucket/{SECRET}",
+    f"s3:///{SECRET}",
+    f"s3://bucket/a/../{SECRET}",
+    f"s3://bucket/a//{SECRET}",
+    f"s3://bucket/a b{SECRET}",
+    f"s3://bucket/{SECRET}\n",
+    f"s3://BUCKET/{SECRET}",
+    f"s3://b/{SECRET}",
+    f"s3://bucket/{SECRET * 32}",
 ]
 
 
 @pytest.mark.parametrize("url", BAD)
+@pytest.mark.usefixtures("accounts")
 def test_what_is_no_address_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(StoreAddressError) as raised:
         open_store(url)
@@ -64,3 +111,21 @@ def test_what_is_no_address_is_refused_and_not_repeated(url: str) -> None:
     assert raised.value.remedy
     told = f"{raised.value!r} {raised.value} {raised.value.remedy} {raised.value.__context__!r} {raised.value.__cause__!r}"
     assert SECRET not in told
+
+
+def test_an_account_that_the_environment_does_not_name_is_told_by_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(StoreRefusedError, match="Azure Blob Storage") as raised:
+        open_store("az://container")
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("url", ["az://container", "gs://bucket"])
+@pytest.mark.usefixtures("accounts")
+def test_a_token_is_not_sent_in_the_open(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"http://{SECRET}.example.org")
+    monkeypatch.setenv("GOOGLE_BASE_URL", f"http://{SECRET}.example.org")
+    with pytest.raises(StoreRefusedError, match="not https") as raised:
+        open_store(url)
+    assert SECRET not in str(raised.value)

@@ -20,15 +20,15 @@ def names(store: ObjectStore, prefix: str) -> list[str]:
     return sorted(info.name for info in store.list(prefix))
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-def test_what_is_put_is_what_is_got(store: ObjectStore, length: int) -> None:
-    data = noise(length)
-    store.put(NAME, data)
-    assert store.get(NAME, length) == data
-    assert store.get_range(NAME, 0, length) == data
-    info = store.info(NAME)
-    assert (info.name, info.size) == (NAME, length)
-    assert list(store.list("packs/")) == [info]
+def test_what_is_put_is_what_is_got(store: ObjectStore) -> None:
+    for length in LENGTHS:
+        data = noise(length)
+        store.put(NAME, data)
+        assert store.get(NAME, length) == data
+        assert store.get_range(NAME, 0, length) == data
+        info = store.info(NAME)
+        assert (info.name, info.size) == (NAME, length)
+        assert [(found.name, found.size) for found in store.list("packs/")] == [(NAME, length)]
 
 
 @pytest.mark.parametrize("wrap", [list, tuple], ids=["list", "tuple"])
@@ -64,11 +64,11 @@ def test_an_object_is_put_over_whole(store: ObjectStore) -> None:
 RANGES = [(0, 0), (0, 1), (0, 1000), (1, 998), (999, 1), (999, 2), (500, 5000), (1000, 1), (1001, 1), (5000, 7), (3, 0), (1000, 0)]
 
 
-@pytest.mark.parametrize(("offset", "length"), RANGES)
-def test_a_range_ends_where_the_object_ends(store: ObjectStore, offset: int, length: int) -> None:
+def test_a_range_ends_where_the_object_ends(store: ObjectStore) -> None:
     data = noise(1000)
     store.put(NAME, data)
-    assert store.get_range(NAME, offset, length) == data[offset : offset + length]
+    for offset, length in RANGES:
+        assert store.get_range(NAME, offset, length) == data[offset : offset + length], (offset, length)
 
 
 def test_a_range_of_an_empty_object_is_empty(store: ObjectStore) -> None:
@@ -76,11 +76,10 @@ def test_a_range_of_an_empty_object_is_empty(store: ObjectStore) -> None:
     assert store.get_range(NAME, 0, 100) == b""
 
 
-@pytest.mark.parametrize(("offset", "length"), [(-1, 5), (0, -1), (-5, -5)])
-def test_a_range_that_cannot_be_is_refused(store: ObjectStore, offset: int, length: int) -> None:
-    store.put(NAME, b"something")
-    with pytest.raises(ValueError, match="negative"):
-        store.get_range(NAME, offset, length)
+def test_a_range_that_cannot_be_is_refused(store: ObjectStore) -> None:
+    for offset, length in [(-1, 5), (0, -1), (-5, -5)]:
+        with pytest.raises(ValueError, match="negative"):
+            store.get_range(NAME, offset, length)
 
 
 def test_a_huge_range_allocates_no_more_than_there_is(store: ObjectStore) -> None:
@@ -95,22 +94,20 @@ def test_an_object_longer_than_the_limit_is_refused(store: ObjectStore) -> None:
     assert len(store.get(NAME, 1001)) == 1001
 
 
-MISSING: list[Callable[[ObjectStore], object]] = [
-    lambda store: store.get(NAME, 10),
-    lambda store: store.get_range(NAME, 0, 10),
-    lambda store: store.get_range(NAME, 5, 0),
-    lambda store: store.info(NAME),
-]
-
-
-@pytest.mark.parametrize("ask", MISSING, ids=["get", "get_range", "an empty range", "info"])
-@pytest.mark.parametrize("others", [False, True], ids=["empty store", "others there"])
-def test_an_object_that_is_not_there_is_missing(store: ObjectStore, others: bool, ask: Callable[[ObjectStore], object]) -> None:
-    if others:
-        store.put(NAME + "0", b"another")
-        store.put(NAME[:-1], b"another")
-    with pytest.raises(ObjectMissingError):
-        ask(store)
+def test_an_object_that_is_not_there_is_missing(store: ObjectStore) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: store.get(NAME, 10),
+        lambda: store.get_range(NAME, 0, 10),
+        lambda: store.get_range(NAME, 5, 0),
+        lambda: store.info(NAME),
+    ]
+    for others in (False, True):
+        if others:
+            store.put(NAME + "0", b"another")
+            store.put(NAME[:-1], b"another")
+        for call in calls:
+            with pytest.raises(ObjectMissingError):
+                call()
 
 
 def test_a_deleted_object_is_gone_and_may_be_deleted_again(store: ObjectStore) -> None:
@@ -135,10 +132,10 @@ def test_a_list_is_of_one_folder_or_of_everything(store: ObjectStore) -> None:
     assert {info.name: info.size for info in store.list("")} == {name: len(name) for name in given}
 
 
-@pytest.mark.parametrize("prefix", ["packs", "/", "Packs/", "../", "packs//", "a/../", "./"])
-def test_a_list_of_no_folder_is_refused(store: ObjectStore, prefix: str) -> None:
-    with pytest.raises(ValueError, match="a list is"):
-        store.list(prefix)
+def test_a_list_of_no_folder_is_refused(store: ObjectStore) -> None:
+    for prefix in ["packs", "/", "Packs/", "../", "packs//", "a/../", "./"]:
+        with pytest.raises(ValueError, match="a list is"):
+            store.list(prefix)
 
 
 def test_an_empty_store_lists_nothing(store: ObjectStore) -> None:
@@ -171,26 +168,27 @@ BAD_NAMES = [
 BAD_NAMES += ["a" * 129]
 
 
-@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
-def test_a_name_that_is_none_is_refused_by_every_call(store: ObjectStore, name: str) -> None:
-    calls: list[Callable[[], object]] = [
-        lambda: store.put(name, b"x"),
-        lambda: store.get(name, 1),
-        lambda: store.get_range(name, 0, 1),
-        lambda: store.info(name),
-        lambda: store.delete(name),
-    ]
-    for call in calls:
-        with pytest.raises(ValueError, match="not a name"):
-            call()
+def test_a_name_that_is_none_is_refused_by_every_call(store: ObjectStore) -> None:
+    for name in BAD_NAMES:
+        calls: list[Callable[[str], object]] = [
+            lambda name: store.put(name, b"x"),
+            lambda name: store.get(name, 1),
+            lambda name: store.get_range(name, 0, 1),
+            store.info,
+            store.delete,
+        ]
+        for call in calls:
+            with pytest.raises(ValueError, match="not a name"):
+                call(name)
     assert list(store.list("")) == []
 
 
-@pytest.mark.parametrize("name", ["a", "0", "a.b", "a/b/c/d", "a" * 128, "packs/.hidden", "packs/-", "a/..b", "con", "a/b.."])
-def test_names_to_the_limits_of_the_grammar_work(store: ObjectStore, name: str) -> None:
-    store.put(name, name.encode())
-    assert store.get(name, 128) == name.encode()
-    assert names(store, "") == [name]
+def test_names_to_the_limits_of_the_grammar_work(store: ObjectStore) -> None:
+    given = ["a", "0", "a.b", "x/b/c/d", "a" * 128, "packs/.hidden", "packs/-", "y/..b", "con", "y/b.."]
+    for name in given:
+        store.put(name, name.encode())
+        assert store.get(name, 128) == name.encode()
+    assert names(store, "") == sorted(given)
 
 
 def test_times_are_by_one_clock_and_do_not_go_back(store: ObjectStore) -> None:
@@ -230,7 +228,9 @@ def test_put_absent_keeps_what_is_there(store: ObjectStore) -> None:
     store.put(NAME, b"after a delete", absent=True)
 
 
+@pytest.mark.parametrize("store", ["memory", "folder", "azurite", "swift"], indirect=True)
 def test_of_several_that_put_absent_one_wins(store: ObjectStore) -> None:
+    """Not asked of moto, which looks first and stores later, so that it can go either way."""
     if not store.can_put_absent():
         pytest.skip("this store cannot")
     racers = 8
@@ -266,8 +266,8 @@ def test_calls_from_several_threads_do_not_mix(store: ObjectStore) -> None:
             store.delete(name)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(32)))
-    assert names(store, "packs/") == [f"packs/{number:02x}" for number in range(0, 32, 2)]
+        list(pool.map(work, range(16)))
+    assert names(store, "packs/") == [f"packs/{number:02x}" for number in range(0, 16, 2)]
 
 
 def test_who_reads_while_it_is_put_over_finds_one_of_both_whole(store: ObjectStore) -> None:
@@ -288,9 +288,15 @@ def test_who_reads_while_it_is_put_over_finds_one_of_both_whole(store: ObjectSto
         writing.result()
 
 
-def test_a_list_goes_on_beyond_a_page(store: ObjectStore) -> None:
-    """Servers list 1000 or 5000 at a time."""
-    count = 1050
+PAGES = [("memory", 1050), ("folder", 1050), ("swift", 120)]
+LARGE_PAGES = [("moto", 1020), ("azurite", 5020)]
+
+
+@pytest.mark.parametrize(
+    ("store", "count"), [*PAGES, *(pytest.param(*case, marks=pytest.mark.soak) for case in LARGE_PAGES)], indirect=["store"]
+)
+def test_a_list_goes_on_beyond_a_page(store: ObjectStore, count: int) -> None:
+    """The Swift here gives 50 objects at a time; S3 gives 1000, Azure 5000."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.put(f"packs/{number:04}", b"x"), range(count)))
     assert names(store, "packs/") == [f"packs/{number:04}" for number in range(count)]
@@ -308,13 +314,13 @@ def test_a_list_that_is_not_read_to_its_end_holds_nothing_up(store: ObjectStore)
 
 
 def test_deleting_while_listing_loses_none_of_the_others(store: ObjectStore) -> None:
-    for number in range(40):
+    for number in range(60):
         store.put(f"packs/{number:02}", b"")
     seen = set()
     for info in store.list("packs/"):
         seen.add(info.name)
         store.delete(info.name)
-    assert len(seen) == 40
+    assert len(seen) == 60
     assert names(store, "") == []
 
 

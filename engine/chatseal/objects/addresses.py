@@ -1,6 +1,9 @@
 """Addresses: the text by which a person names a store, and the store that it names.
 
     /backups/chat   ./chat   file:///backups/chat     a folder
+    s3://bucket/prefix                                Amazon S3, and what is compatible with it
+    gs://bucket/prefix                                Google Cloud Storage
+    az://container/prefix   azure://...               Azure Blob Storage
 
 Credentials are never part of an address: addresses are shown, logged and kept in configurations."""
 
@@ -8,30 +11,42 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from chatseal.errors import EXIT_USAGE, ChatsealError
+from chatseal.objects.cloud_store import CloudStore
 from chatseal.objects.local_store import LocalStore
 from chatseal.objects.object_store import ObjectStore
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: C:\ is a folder
 _HERE = ("", "localhost")
+_CLOUDS = {"s3": "s3", "gs": "gs", "az": "az", "azure": "az"}
+_CLOUD = re.compile(r"[A-Za-z0-9]+://([a-z0-9][a-z0-9._-]{1,221})(?:/(.*))?", re.DOTALL)
+_PART = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ADDRESS_MAX = 512
 
 
 class StoreAddressError(ChatsealError, ValueError):
     """A text is not the address of a store. Never repeats the text: it may hold a credential."""
 
     exit_code = EXIT_USAGE
-    remedy = "A store is a folder's path or file:// address. Credentials belong into the environment, never into an address."
+    remedy = (
+        "A store is a folder's path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. "
+        "Credentials belong into the environment, never into an address."
+    )
 
 
 def open_store(url: str, *, create: bool = False) -> ObjectStore:
     """The store at *url*, without touching it. A local folder that is missing is made by the first put only with *create*.
 
-    Raises StoreAddressError, whose text repeats nothing of *url*: it may hold what its author took for the way to give a password."""
+    Cloud stores take credentials, region and endpoint from the cloud's own environment variables (docs/stores.md); StoreFailedError and
+    StoreRefusedError where those, or the package for them, are missing. StoreAddressError for a text that is no address; it repeats
+    nothing of *url*, which may hold what its author took for the way to give a password."""
     scheme = _SCHEME.match(url)
     if scheme is None:
         return _folder(url, create)
     match scheme[1].lower():
         case "file":
             return _file_url(url, create)
+        case kind if kind in _CLOUDS:
+            return _cloud(url, _CLOUDS[kind])
     raise StoreAddressError("this is an address of no kind that is known")
 
 
@@ -46,3 +61,17 @@ def _file_url(url: str, create: bool) -> ObjectStore:
     if parts.netloc.lower() not in _HERE or parts.query or parts.fragment or not parts.path.startswith("/"):
         raise StoreAddressError("a file address is file:// and the whole path of a folder on this machine, with ? and # as %3F and %23")
     return _folder(unquote(parts.path), create)
+
+
+def _cloud(url: str, scheme: str) -> ObjectStore:
+    found = _CLOUD.fullmatch(url)
+    prefix = (found[2] or "").strip("/") if found else ""
+    if found is None or len(url) > _ADDRESS_MAX or (prefix and not all(_is_part(part) for part in prefix.split("/"))):
+        raise StoreAddressError(
+            f"a cloud address is {scheme}://, a bucket's or container's name, and parts of letters, digits, dots, - and _"
+        )
+    return CloudStore(scheme, found[1], prefix)
+
+
+def _is_part(part: str) -> bool:
+    return _PART.fullmatch(part) is not None and part.strip(".") != ""

@@ -33,8 +33,8 @@ class ObjectStore(Protocol):
     def put(self, name: str, data: "Buffer | Sequence[Buffer]", *, absent: bool = False) -> None:
         """Put an object: one contiguous buffer, or a list of several that follow each other. They stay the caller's and are not changed.
 
-        With *absent* only if there is no object of that name: ObjectExistsError if there is one. Only where `can_put_absent`. Where the
-        network failed in between, the one that is there may be the one that this call put: who must know compares the content."""
+        With *absent* only if there is no object of that name: ObjectExistsError if there is one. Only where `can_put_absent`. If
+        the answer was lost and a second attempt finds one with these very bytes, that counts as put."""
 
     def get(self, name: str, limit: int) -> bytes:
         """A whole object of at most *limit* bytes; StoreFailedError if it is longer, before more than that has been allocated."""
@@ -52,7 +52,9 @@ class ObjectStore(Protocol):
         """Remove an object. None there is not an error: who repeats a delete must not fail."""
 
     def can_put_absent(self) -> bool:
-        """Whether `put(absent=True)` keeps its promise here, shown by trying it out (two objects `probe/...`, deleted afterwards)."""
+        """Whether `put(absent=True)` keeps its promise here, shown by trying it out.
+
+        Two objects `probe/...` are put, one of them several times, 16 MiB in all, and deleted afterwards."""
 
     def close(self) -> None:
         """Let go of connections and threads. The store is not used afterwards."""

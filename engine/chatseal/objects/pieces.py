@@ -1,7 +1,7 @@
 """Pieces: the data of one object as buffers that follow each other, without a copy."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
@@ -37,14 +37,13 @@ class Pieces:
 
     def __init__(self, data: "Buffer | Sequence[Buffer]") -> None:
         self.pace = data.pace if isinstance(data, PacedBuffers) else None
-        self._stack = ExitStack()
         self._views: list[memoryview] = []
         try:
             for piece in data if isinstance(data, (list, tuple)) else (data,):
-                view = self._stack.enter_context(memoryview(piece))
-                self._views.append(self._stack.enter_context(view.cast("B")))
+                with memoryview(piece) as view:
+                    self._views.append(view.cast("B"))
         except BaseException:
-            self._stack.close()
+            self._release()
             raise
         self.length = sum(len(view) for view in self._views)
 
@@ -59,17 +58,22 @@ class Pieces:
 
     def joined(self) -> bytes:
         """One copy of it all, after all the waiting that the pace asks for."""
+        return b"".join(self.views())
+
+    def views(self) -> list[memoryview]:
+        """All of it without a copy, after all the waiting that the pace asks for. Valid until the block ends."""
         if self.pace:
             for _ in self:
                 pass
-        return b"".join(self._views)
-
-    def whole(self) -> "Buffer":
-        """All of it as one buffer that is valid until the block ends; a copy only where there are several."""
-        return self._views[0] if len(self._views) == 1 and not self.pace else self.joined()
+        return self._views
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stack.close()
+        self._release()
+
+    def _release(self) -> None:
+        for view in self._views:
+            with contextlib.suppress(BufferError):  # a library that sent it lets go of it in a moment
+                view.release()

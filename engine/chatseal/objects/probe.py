@@ -9,15 +9,16 @@ from chatseal.errors import ChatsealError, ObjectExistsError
 from chatseal.objects.object_store import ObjectStore
 
 FOLDER = "probe/"
-RACERS, RACES = 6, 3
-_RACE_LENGTH = 64 << 10  # bytes: long enough on their way for the racers to overlap
+RACERS, RACES = 4, 4
+_RACE_LENGTH = 1 << 20  # bytes: long enough on their way for the racers to overlap
 
 
 def can_put_absent(store: ObjectStore) -> bool:
     """Whether `put(absent=True)` refuses a name that is taken, and lets exactly one of several win that put it at the same time.
 
-    Puts two objects `probe/...`, the second one several times, and deletes them. Raises what the store raises for an ordinary put that
-    fails; where only the put of an absent name fails, the answer is False."""
+    Puts two objects `probe/...`, the second one several times, up to 16 MiB in all, and deletes them. (A server that looks whether the
+    name is free before it takes the data was shown to do so by nine races in ten: OpenStack Swift, on loopback.) Raises what the store
+    raises for an ordinary put that fails; where only the put of an absent name fails, the answer is False."""
     later, raced = (f"{FOLDER}{secrets.token_hex(8)}" for _ in range(2))
     try:
         return _refuses_a_taken_name(store, later) and all(_lets_one_win(store, raced) for _ in range(RACES))
