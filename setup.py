@@ -61,7 +61,7 @@ if switch("DEBUG"):
     compile_args += ["-O0", "-g"]
 
 SOURCES = ["records.c", "frames.c", "digest.c", "table.c", "ending.c", "walk.c", "window.c", "seal.c", "unseal.c"]
-PAGE_SOURCES = ["fingerprint.c", "reader.c", "wal.c"]
+PAGE_SOURCES = ["fingerprint.c", "reader.c", "wal.c", "kinds.c"]
 core = Extension(
     "chatseal._core",
     ["ext/core.pyx", *(f"ext/{name}" for name in SOURCES)],

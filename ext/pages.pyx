@@ -84,6 +84,18 @@ cdef extern from "wal.h" nogil:
     void wal_free(wal_index *index)
     int wal_read(const wal_overlay *overlay, uint64_t offset, uint8_t *buffer, size_t length, size_t *done)
 
+cdef extern from "kinds.h" nogil:
+    enum:
+        KIND_OTHER
+        KIND_DATABASE
+        KIND_WAL
+        KIND_JOURNAL
+        KIND_CACHE
+    int reader_is_apart(const reader_file *file)
+    int kind_of(const uint8_t *start, size_t length)
+    int kinds_look(reader_file *anchor, const char *folder, const char *names, size_t count, uint8_t *kinds)
+
+OTHER, DATABASE, WAL, JOURNAL, CACHE = KIND_OTHER, KIND_DATABASE, KIND_WAL, KIND_JOURNAL, KIND_CACHE
 SAME = UNIT_SAME
 CHANGED = UNIT_CHANGED
 ZERO = UNIT_ZERO
@@ -220,6 +232,10 @@ cdef class File:
         with nogil:
             reader_close(&self._file)
 
+    @property
+    def is_apart(self):
+        return reader_is_apart(&self._file) != 0
+
 
 def file_system(bytes path not None):
     """The number by which Linux knows the kind of file system that *path* is on; 0 on other systems."""
@@ -231,6 +247,31 @@ def file_system(bytes path not None):
     if failed:
         raise OSError(errno, os.strerror(errno), os.fsdecode(path))
     return kind
+
+
+def kind(const uint8_t[::1] start):
+    """What a file is that begins so."""
+    return kind_of(&start[0], start.shape[0]) if start.shape[0] else KIND_OTHER
+
+
+def kinds(File anchor not None, bytes folder not None, list names not None):
+    """What each of the files is, a byte for each."""
+    cdef bytes joined = b"".join([name + b"\0" for name in names])
+    cdef const char *here = folder
+    cdef const char *all_names = joined
+    cdef size_t count = len(names)
+    if b"\0" in folder or joined.count(b"\0") != count:
+        raise ValueError("a path has no zero byte")
+    cdef bytearray found = bytearray(count)
+    if count == 0:
+        return b""
+    cdef uint8_t[::1] view = found
+    cdef int code
+    with nogil:
+        code = kinds_look(&anchor._file, here, all_names, count, &view[0])
+    if code != 0:
+        _refuse(code)
+    return bytes(found)
 
 
 def keep_descriptors(bint keep):

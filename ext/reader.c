@@ -388,6 +388,8 @@ int reader_clone(reader_file *copy, reader_file *file, const char *folder)
 }
 #endif
 
+int reader_is_apart(const reader_file *file) { return file->pool && file->pool->apart; }
+
 typedef struct {
     int fd;
     struct stat *found;

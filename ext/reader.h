@@ -32,6 +32,9 @@ int reader_open(reader_file *file, const char *path);
 int reader_clone(reader_file *copy, reader_file *file, const char *folder);
 void reader_close(reader_file *file);
 
+/* Whether the file is open apart from this process's other files, so that closing it drops no lock of theirs. */
+int reader_is_apart(const reader_file *file);
+
 /* Runs work(argument) on a reader thread, the only place where `fd` means anything. *file is a file that it needs. */
 int reader_run(reader_file *file, int (*work)(void *), void *argument);
 

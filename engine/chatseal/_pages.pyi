@@ -60,6 +60,23 @@ class File:
         """What os.fstat would say."""
 
     def close(self) -> None: ...
+    @property
+    def is_apart(self) -> bool:
+        """Whether this system has such threads."""
+
+OTHER: Final[int]
+DATABASE: Final[int]
+WAL: Final[int]
+JOURNAL: Final[int]
+CACHE: Final[int]
+
+def kind(start: Buffer) -> int:
+    """What a file is that begins so (64 bytes tell): DATABASE, WAL, JOURNAL, CACHE (a tag of a cache folder) or OTHER."""
+
+def kinds(anchor: File, folder: bytes, names: list[bytes]) -> bytes:
+    """What each of the files in *folder* is, a byte for each; OTHER if it cannot be read or is a link. Nothing stays open.
+
+    *anchor* has to be a File that is apart; the work is done by its threads. Raises OSError, ValueError for a zero byte in a name."""
 
 def file_system(path: bytes) -> int:
     """The number by which Linux knows the kind of file system that *path* is on; 0 on other systems. Raises OSError."""

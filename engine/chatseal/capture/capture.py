@@ -79,7 +79,7 @@ class Capture:
 
     @property
     def entries(self) -> Iterator[Entry]:
-        """What there is, in the order of walk.walk, then the streams; each is yielded once. Raises CaptureError."""
+        """What there is, in the order of walk.walk, then the streams; each is yielded once. Raises OSError."""
         return self._entries
 
     def open(self, entry: Entry) -> Image:

@@ -1,84 +1,36 @@
-"""Kinds: which files are databases, told by their first bytes, which another process reads.
+"""Kinds: which files are databases, told by their first bytes, without a trace on the locks that this process may have on them."""
 
-Not this one: closing any descriptor of a file drops every lock that the closing process has on it, so that a look at a database which the
-application around us has open would end the protection of its transactions. The other process is this very file, run as a script. It is
-given a folder as a descriptor, and names in it: nothing that happens to the folder's path in between leads it elsewhere."""
-
-import array
 import os
-import socket
-import struct
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import subprocess
+from chatseal import _pages
 
-DATABASE, WAL, JOURNAL, CACHE, OTHER = b"dwjc."
-NAMES_MAX = 1024  # in one request
-
-_MAGICS = (
-    (b"SQLite format 3\0", DATABASE),
-    (b"\x37\x7f\x06\x82", WAL),
-    (b"\x37\x7f\x06\x83", WAL),
-    (b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", JOURNAL),
-    (b"Signature: 8a477f597d28d172789f06886806bc55", CACHE),
-)
-_LENGTH = struct.Struct("<I")
+DATABASE, WAL, JOURNAL, CACHE, OTHER = _pages.DATABASE, _pages.WAL, _pages.JOURNAL, _pages.CACHE, _pages.OTHER
 _LOOK = 64  # bytes
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Kinds:
-    """The other process, started when it is first asked. For one thread; close it."""
+    """Looks into files. For one thread; close it."""
 
     def __init__(self) -> None:
-        self._socket: socket.socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._anchor: _pages.File | None = None
 
-    def of(self, folder: int, names: Sequence[str]) -> bytes:
-        """A byte for each of *names* in the open *folder*: DATABASE, WAL, JOURNAL, CACHE or OTHER, as what cannot be read is too.
-
-        Raises CaptureError if the other process does not start, or ended."""
-        return b"".join(self._ask(folder, names[at : at + NAMES_MAX]) for at in range(0, len(names), NAMES_MAX))
-
-    def _ask(self, folder: int, names: Sequence[str]) -> bytes:
-        request = b"\0".join(map(os.fsencode, names))
-        try:
-            line = self._socket or self._start()
-            socket.send_fds(line, [_LENGTH.pack(len(request))], [folder])
-            line.sendall(request)
-            if len(answer := _exactly(line, len(names))) == len(names):
-                return answer
-            reason = "it ended"
-        except OSError as error:
-            reason = error.strerror or "it failed"
-        from chatseal.errors import CaptureError
-
-        raise CaptureError(f"the process that tells databases from other files is not there: {reason}")
-
-    def _start(self) -> socket.socket:
-        import subprocess
-
-        ours, its = socket.socketpair()
-        try:
-            with its:
-                process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", __file__], stdin=its.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-        except BaseException:
-            ours.close()
-            raise
-
-        self._socket, self._process = ours, process
-        return ours
+    def of(self, folder: str, names: Sequence[str]) -> bytes:
+        """A byte for each of *names* in *folder*: DATABASE, WAL, JOURNAL, CACHE or OTHER, as what cannot be read is too. Raises OSError."""
+        if not names:
+            return b""
+        if self._anchor is None:
+            self._anchor = _pages.File(b"/")  # as long as one is open the threads that have descriptors of their own stay
+        if self._anchor.is_apart:
+            return _pages.kinds(self._anchor, os.fsencode(folder), list(map(os.fsencode, names)))
+        held = _open_files()
+        return bytes(_kind(os.path.join(folder, name), held) for name in names)
 
     def close(self) -> None:
-        if self._socket is not None and self._process is not None:
-            self._socket.close()  # which ends it
-            self._process.wait()
-        self._socket = self._process = None
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
 
     def __enter__(self) -> "Kinds":
         return self
@@ -87,46 +39,33 @@ class Kinds:
         self.close()
 
 
-def _exactly(line: socket.socket, length: int) -> bytes:
-    """The next *length* bytes; fewer only at the end."""
-    data = b""
-    while len(data) < length and (piece := line.recv(length - len(data))):
-        data += piece
-    return data
-
-
-def _kind(folder: int, name: bytes) -> int:
-    try:
-        # not blocked by a pipe that has taken the file's place
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return OTHER
-    try:
-        start = os.pread(file, _LOOK, 0)
-    except OSError:
-        return OTHER
-    finally:
-        os.close(file)
-    return next((kind for magic, kind in _MAGICS if start.startswith(magic)), OTHER)
-
-
-def _serve(line: socket.socket) -> None:
-    """Answer requests until the other end is closed."""
-    while True:
-        head, control, _, _ = line.recvmsg(_LENGTH.size, socket.CMSG_SPACE(4))
-        if len(head) < _LENGTH.size or not control:
-            return
-        folder = array.array("i", control[0][2][:4])[0]
+def _open_files() -> frozenset[tuple[int, int]]:
+    """Device and inode of all that this process has open."""
+    found = set()
+    for descriptor in map(int, os.listdir("/dev/fd")):
         try:
-            names = _exactly(line, _LENGTH.unpack(head)[0]).split(b"\0")
-            line.sendall(bytes(_kind(folder, name) for name in names))
+            about = os.fstat(descriptor)
+        except OSError:
+            continue  # the listing's own
+        found.add((about.st_dev, about.st_ino))
+    return frozenset(found)
+
+
+def _kind(path: str, held: frozenset[tuple[int, int]]) -> int:
+    """The kind of one file where threads cannot have descriptors of their own: what the process has open already stays open in a File."""
+    start = bytearray(_LOOK)
+    try:
+        about = os.lstat(path)
+        if (about.st_dev, about.st_ino) in held:
+            file = _pages.File(os.fsencode(path))
+            try:
+                return _pages.kind(start[: file.read_into(0, start)])
+            finally:
+                file.close()
+        descriptor = os.open(path, _READ)
+        try:
+            return _pages.kind(os.pread(descriptor, _LOOK, 0))
         finally:
-            os.close(folder)
-
-
-if __name__ == "__main__":
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that asks
-    with suppress(OSError), socket.socket(fileno=0) as line:
-        _serve(line)
+            os.close(descriptor)
+    except OSError:
+        return OTHER

@@ -15,6 +15,6 @@ class CaptureOptions:
     one_file_system: bool = False
     exclude_caches: bool = False
     leave_out: tuple[str, ...] = ()  # paths: where the store and the cache are
-    max_hold: float = MAX_HOLD  # seconds that the writers of one database may have to wait
+    max_hold: float | None = MAX_HOLD  # seconds that the writers of one database may have to wait; None: as long as it takes
     allow_network: bool = False  # read databases on network file systems, whose locks may not reach the other hosts
     allow_rollback: bool = False  # let SQLite roll back in the source what a crash left half done

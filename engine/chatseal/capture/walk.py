@@ -74,8 +74,8 @@ def walk(
     A database is a file that begins like SQLite's, or has beside it a -wal or -journal that does; its companions are no entries. The next
     names of a file with several have `same_as`. *patterns* tell what is wanted below the sources. *one_file_system*: a folder on
     another than its source is there, but empty. *exclude_caches*: of a folder with a CACHEDIR.TAG only that. *leave_out* is never entered
-    and no entry. A file that is unchanged since *earlier* (by path) is what it was then. Raises CaptureError, ValueError for an empty name.
-    """
+    and no entry. A file that is unchanged since *earlier* (by path) is what it was then. Raises ValueError for an empty name, OSError if no
+    file can be opened any more."""
     with Kinds() as lookup:
         one = _Walk(lookup, skipped, patterns, one_file_system, exclude_caches, earlier or {}, known, links or HardLinks())
         for path in leave_out:
@@ -200,7 +200,7 @@ class _Walk:
             if len(above) >= DEPTH_MAX:
                 return self.skip(path, f"it is more than {DEPTH_MAX} folders deep")
             here = _Folder(opened, path, inside, device, above | {_identity(about)})
-            if self.exclude_caches and self.lookup.of(opened, [CACHE_TAG])[0] == kinds.CACHE:
+            if self.exclude_caches and self.lookup.of(path, [CACHE_TAG])[0] == kinds.CACHE:
                 yield from self.names(here, [CACHE_TAG], frozenset())
                 return
             lists = sorted_names(opened)
@@ -300,7 +300,7 @@ class _Walk:
                 found.add(name)
             elif about.st_size >= DATABASE_MIN and not self.is_as_before(about, inside):
                 asked.append((name, name))
-        told = self.lookup.of(here.descriptor, [name for _, name in asked]) if asked else b""
+        told = self.lookup.of(here.path, [name for _, name in asked])
         for (whose, name), kind in zip(asked, told, strict=True):
             if kind == kinds.DATABASE if name == whose else kind in (kinds.WAL, kinds.JOURNAL):
                 found.add(whose)
