@@ -24,6 +24,7 @@
     +-- LimitError              larger than the format allows
     +-- CaptureError            a source that cannot be read as it is at one moment
     +-- SourceBusyError 11      a database whose writers will not let anybody read, or whom reading would stop for too long
+    +-- StoreAddressError 2     the text is not the address of a store; also a ValueError
     +-- ObjectMissingError 10   the store has no object of that name
     +-- ObjectExistsError       the store has one already
     +-- NoStoreError 10         there is no store at the address, or no such snapshot or name in it
@@ -200,6 +201,16 @@ class SourceBusyError(ChatsealError):
 
     exit_code = EXIT_BUSY
     remedy = "Try again when less is written to it, or allow a longer stop with --max-hold."
+
+
+class StoreAddressError(ChatsealError, ValueError):
+    """A text is not the address of a store. Never repeats the text: it may hold a credential."""
+
+    exit_code = EXIT_USAGE
+    remedy = (
+        "A store is a folder's path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. "
+        "Credentials belong into the environment, never into an address."
+    )
 
 
 class ObjectMissingError(ChatsealError):

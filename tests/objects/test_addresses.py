@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chatseal.errors import StoreRefusedError, exit_code
-from chatseal.objects.addresses import StoreAddressError, open_store
+from chatseal.errors import StoreAddressError, StoreRefusedError, exit_code
+from chatseal.objects.addresses import open_store
 from chatseal.objects.cloud_store import CloudStore
 from chatseal.objects.local_store import LocalStore
 

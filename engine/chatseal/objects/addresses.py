@@ -10,7 +10,7 @@ Credentials are never part of an address: addresses are shown, logged and kept i
 import re
 from urllib.parse import unquote, urlsplit
 
-from chatseal.errors import EXIT_USAGE, ChatsealError
+from chatseal.errors import StoreAddressError
 from chatseal.objects.cloud_store import CloudStore
 from chatseal.objects.local_store import LocalStore
 from chatseal.objects.object_store import ObjectStore
@@ -21,16 +21,6 @@ _CLOUDS = {"s3": "s3", "gs": "gs", "az": "az", "azure": "az"}
 _CLOUD = re.compile(r"[A-Za-z0-9]+://([a-z0-9][a-z0-9._-]{1,221})(?:/(.*))?", re.DOTALL)
 _PART = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ADDRESS_MAX = 512
-
-
-class StoreAddressError(ChatsealError, ValueError):
-    """A text is not the address of a store. Never repeats the text: it may hold a credential."""
-
-    exit_code = EXIT_USAGE
-    remedy = (
-        "A store is a folder's path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. "
-        "Credentials belong into the environment, never into an address."
-    )
 
 
 def open_store(url: str, *, create: bool = False) -> ObjectStore:
