@@ -1,6 +1,6 @@
 /* io_shim.c: lets chosen calls of the C library fail, move few bytes, or meet a signal. For LD_PRELOAD, on 64-bit Linux.
  *
- *   IO_SHIM_CALL     open, read, pread, write, pwrite, fsync, rename, link, unlink, lock (flock), clone (FICLONERANGE), copy
+ *   IO_SHIM_CALL     open, read, pread, write, pwrite, fsync, rename, link, unlink, mkdir, lock (flock), clone (FICLONERANGE), copy
  *                    (copy_file_range, by its target), chown, chmod, utime or thread (pthread_create, which has no path)
  *   IO_SHIM_PATH     a pattern (fnmatch) for the whole path; the path of a descriptor is what /proc says
  *   IO_SHIM_NTH      which of the calls that match, from 1 on; 0 for all of them
@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -223,6 +224,12 @@ int unlinkat(int folder, const char *path, int flags)
 }
 
 int rename(const char *from, const char *to) { return renameat(AT_FDCWD, from, AT_FDCWD, to); }
+int mkdirat(int folder, const char *path, mode_t mode)
+{
+    ON_PATH("mkdir", path, syscall(SYS_mkdirat, folder, path, mode));
+}
+
+int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }
 int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
 

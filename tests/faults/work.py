@@ -7,6 +7,7 @@ from pathlib import Path
 
 import chatseal
 from chatseal import BackupKey, SigningKey, _core
+from chatseal.objects.local_store import LocalStore
 from corpus import KEY_BYTES, KIB, chat, noise
 from slow_writer import Draw
 
@@ -149,7 +150,28 @@ def keep_a_pipeline(source: Path, target: Path, threads: int) -> None:
     _kept.append(_core.SealPipeline(2))
 
 
-OTHER_WAYS: dict[str, Way] = {way.__name__: way for way in (seal_as_nobody, crash, keep_open, keep_a_thread, keep_a_pipeline)}
+def put_object(source: Path, target: Path, threads: int) -> None:
+    """*target* is an object in a folder of a store that may not be there yet."""
+    LocalStore(target.parents[1], create=True).put(f"{target.parent.name}/{target.name}", source.read_bytes())
+
+
+def put_object_absent(source: Path, target: Path, threads: int) -> None:
+    LocalStore(target.parents[1], create=True).put(f"{target.parent.name}/{target.name}", source.read_bytes(), absent=True)
+
+
+def get_object(source: Path, target: Path, threads: int) -> None:
+    """What is at *target* must be what is at *source*."""
+    store, name = LocalStore(target.parents[1]), f"{target.parent.name}/{target.name}"
+    data = source.read_bytes()
+    assert store.get(name, len(data)) == store.get_range(name, 0, len(data)) == data
+
+
+def delete_object(source: Path, target: Path, threads: int) -> None:
+    LocalStore(target.parents[1]).delete(f"{target.parent.name}/{target.name}")
+
+
+OF_A_STORE = (put_object, put_object_absent, get_object, delete_object)
+OTHER_WAYS: dict[str, Way] = {way.__name__: way for way in (seal_as_nobody, crash, keep_open, keep_a_thread, keep_a_pipeline, *OF_A_STORE)}
 
 
 def makes_a_sealed_file(way: str) -> bool:

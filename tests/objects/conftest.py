@@ -8,9 +8,10 @@ import pytest
 from chatseal.objects.local_store import LocalStore
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectStore
+from faults.conftest import folder, io_shim, io_stage
 from servers.fixtures import azurite_bucket, moto_bucket, swift_bucket
 
-__all__ = ["azurite_bucket", "moto_bucket", "store", "swift_bucket"]
+__all__ = ["azurite_bucket", "folder", "io_shim", "io_stage", "moto_bucket", "store", "swift_bucket"]
 
 SERVERS = ["swift", "azurite", "moto"]
 KINDS = ["memory", "folder", *SERVERS]
