@@ -163,3 +163,29 @@ class Checked:
     seconds: float
     broken: tuple[tuple[str, str], ...] = ()
     hurt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableDifference:
+    """One table of a database in two snapshots: rows that came, went and changed; `redefined` if its columns are others."""
+
+    name: str
+    added: int
+    removed: int
+    changed: int
+    redefined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One entry in two snapshots. `change` is `added`, `removed`, `changed` or `attributes`; `bytes_changed` counts whole pages.
+
+    `tables` are those of a database that differ, if that was asked for."""
+
+    path: str
+    change: str
+    type: str
+    size_before: int
+    size_after: int
+    bytes_changed: int
+    tables: tuple[TableDifference, ...] = ()

@@ -29,6 +29,7 @@ COMMANDS = {  # name: (module, what it does)
     "backup": ("chatseal.cli.backup", "Make a snapshot of files and live databases; send what changed."),
     "snapshots": ("chatseal.cli.snapshots", "List the snapshots in a store."),
     "ls": ("chatseal.cli.ls", "List what is in a snapshot."),
+    "diff": ("chatseal.cli.diff", "Show what differs between two snapshots: files, pages, rows."),
     "restore": ("chatseal.cli.restore", "Bring a snapshot back, or a part of it."),
     "check": ("chatseal.cli.check", "Check that every snapshot in a store can be restored."),
     "doctor": ("chatseal.cli.doctor", "Show versions, measure speeds, and name what limits this machine."),

@@ -1,7 +1,7 @@
 """Store: a place for snapshots, opened with a key."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -27,6 +27,7 @@ from chatseal.snapshots.catalogue import LATEST, Record
 from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.content import Content
+from chatseal.snapshots.diff import diff
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.restore import RestoreOptions, content_of, restore, restore_file, restore_stream
 from chatseal.snapshots.sealed_store import SealedStore
@@ -172,6 +173,12 @@ class Snapshot:
         """What is in it, by path."""
         table = map_chain.load(self._sealed, self._record.manifest.maps)
         return [table.entries[path].entry for path in sorted(table.entries)]
+
+    def diff(self, other: "Snapshot", *, rows: bool = False) -> Iterator[events.Difference]:
+        """What is other in *other* than in this one: entries, bytes of pages, and with *rows* the rows of databases' tables.
+
+        For rows both databases are restored into a private temporary folder meanwhile."""
+        return diff(self._sealed, self._record, other._record, rows=rows)
 
     def restore(
         self, folder: PathLike, *names: str, options: RestoreOptions | None = None, progress: Report | None = None
