@@ -1,5 +1,6 @@
 """`chatseal inspect`: what a sealed file tells, without and with the key."""
 
+import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -29,17 +30,19 @@ Row = tuple[str, str]
 
 @click.command(
     cls=Command,
-    synopsis="SRC [--key-file K]",
+    synopsis="SRC [--key-file K] [--store STORE]",
     examples=[
         ("What anybody can see", "chatseal inspect msgstore.db.seal"),
         ("What you can see", "chatseal inspect msgstore.db.seal --key-file my.key"),
+        ("An object of a store, by its name there", "chatseal inspect config --store /mnt/nas/chats --key-file my.key"),
         ("The plaintext's size, in a script", "chatseal inspect msgstore.db.seal --key-file my.key --json | jq .plain_bytes"),
     ],
 )
 @click.argument("source", metavar="SRC", type=FileName())
+@click.option("--store", "url", metavar="STORE", help="SRC is the name of an object in this store, as `config` or `packs/...`.")
 @opening_keys
 @pass_output
-def command(out: Output, source: str, keys: Keys) -> None:
+def command(out: Output, source: str, url: str | None, keys: Keys) -> None:
     """Show what the sealed file SRC tells of itself.
 
     Anybody sees: the version, who can open it (kinds of keys, not which), its length and whether that is what its header says. The
@@ -48,7 +51,12 @@ def command(out: Output, source: str, keys: Keys) -> None:
     With the key: the header is authentic, the name and time of what was sealed, its size, its frames, that their table is right,
     padding, and who signed it. Names come from whoever sealed the file, and are shown with escapes. The data itself is not read and
     the signature not checked; `verify` does that.
+
+    With --store, SRC is an object of a store: its kind, sizes, and what a manifest, map or list says.
     """
+    if url is not None:
+        _show_object(out, source, url, keys)
+        return
     given = keys.openers_if_any(out)
     out.subject = source
     with open_source(source) as opened:
@@ -69,6 +77,16 @@ def command(out: Output, source: str, keys: Keys) -> None:
     out.show(record, "\n".join(f"{name:{width}}{value}" for name, value in rows))
     if failure is not None:
         raise failure
+
+
+def _show_object(out: Output, name: str, url: str, keys: Keys) -> None:
+    from chatseal.cli.store_options import open_store
+
+    with open_store(url, keys, out) as store:
+        record = store.inspect(name)
+    width = max(map(len, record)) + 2
+    lines = [f"{key:{width}}{escape(value if isinstance(value, str) else json.dumps(value))}" for key, value in record.items()]
+    out.show(record, "\n".join(lines))
 
 
 def _seen_by_anybody(source: str, found: RawHeader, length: int | None) -> tuple[dict[str, object], list[Row]]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from chatseal import events
 from chatseal.capture.entry import Entry
@@ -28,6 +28,7 @@ from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.content import Content
 from chatseal.snapshots.diff import diff
+from chatseal.snapshots.inspection import inspect
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.restore import RestoreOptions, content_of, restore, restore_file, restore_stream
 from chatseal.snapshots.sealed_store import SealedStore
@@ -133,6 +134,10 @@ class Store:
     def check(self, *, share: float = 0.0, threads: int | None = None, progress: Report | None = None) -> events.Checked:
         """Whether all snapshots can be restored: their structure, and of *share* of the packs, 0.0 to 1.0, every byte."""
         return check(self._sealed, CheckOptions(share, Budget.of(threads, None)), progress=progress)
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """What the object *name* of the store tells, as members for JSON. Raises ObjectMissingError, IntegrityError."""
+        return inspect(self._sealed, name)
 
     def close(self) -> None:
         """Let go of connections. A second call does nothing."""
