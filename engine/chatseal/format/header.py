@@ -165,7 +165,7 @@ def _parse_lines(raw: bytes, kind: str) -> Header:
         raise ValueError
     body_len = BODY_LEN.get(word_of(kind), _BODY_LEN_IN_STORES)
     slots = tuple(_parse_slot(line, body_len) for line in lines)
-    check_passwords(slots)
+    check_passwords(slot for slot in slots if slot.type in body_len)
     decode64(end[2])
     if decode64(end[1]) != _checksum(raw[:-_END_LEN]):
         raise ValueError

@@ -9,7 +9,7 @@ from chatseal.format.strict_json import damaged
 
 VERSION = 1
 LENGTH_MAX = 16 << 20
-TEXT_MAX = 65536
+TEXT_MAX, WRITER_MAX = 65536, 64
 SOURCES_MAX, TAGS_MAX, CHAIN_MAX, PARTS_MAX = 4096, 64, 64, 1 << 16
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -63,18 +63,14 @@ class Manifest:
     def parse(cls, data: bytes) -> "Manifest":
         """Raises DamagedError of whatever is not a manifest of this version."""
         members = strict_json.parse_object(data)
-        if members.get("version") != VERSION:
-            raise damaged()
-        try:
-            time = datetime.strptime(strict_json.text(members, "time", 40), _TIME).replace(tzinfo=UTC)
-        except ValueError:
-            raise damaged() from None
-        a_text, numbers = strict_json.a_text, ("sequence", "entries", "size", "bytes_read", "bytes_added", "skipped")
+        strict_json.version(members, VERSION)
+        a_text, numbers = strict_json.a_text, ("entries", "size", "bytes_read", "bytes_added", "skipped")
         return cls(
-            time,
+            strict_json.time(members, "time", _TIME),
             strict_json.text(members, "host", TEXT_MAX),
             strict_json.text(members, "user", TEXT_MAX),
-            strict_json.text(members, "writer", 64),
+            strict_json.text(members, "writer", WRITER_MAX),
+            strict_json.number(members, "sequence", 1),
             sources=strict_json.items(members, "sources", SOURCES_MAX, a_text(TEXT_MAX)),
             maps=_chain(members),
             previous=_previous(members),
@@ -103,7 +99,7 @@ def _chain(members: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _previous(members: dict[str, Any]) -> str:
-    name = strict_json.text(members, "previous", 128, "")
+    name = strict_json.text(members, "previous", 128)
     if name and not object_names.is_name(name, object_names.SNAPSHOTS):
         raise damaged()
     return name

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 from chatseal.errors import DamagedError
 
 INTEGER_MAX = 2**63 - 1
+_DIGITS_MAX = 20  # of 2^64 - 1, the largest that any member takes
 T = TypeVar("T")
 
 
@@ -21,9 +23,10 @@ def encode(members: Any) -> bytes:
 
 
 def parse(data: bytes) -> Any:
-    """The value that *data* holds. Raises DamagedError, also of a member that occurs twice, a fraction out of bounds, or deep nesting."""
+    """The value that *data* holds. Raises DamagedError, also of a member that occurs twice, a number that is no integer of magnitude
+    below 2^64, or deep nesting."""
     try:
-        return json.loads(data.decode("ascii"), object_pairs_hook=_once, parse_constant=_refuse)
+        return json.loads(data.decode("ascii"), object_pairs_hook=_once, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise damaged() from None
 
@@ -52,9 +55,34 @@ def number(members: dict[str, Any], name: str, least: int = 0, most: int = INTEG
     return value
 
 
+def boolean(members: dict[str, Any], name: str) -> bool:
+    """A member that is true or false."""
+    value = members.get(name)
+    if not isinstance(value, bool):
+        raise damaged()
+    return value
+
+
+def version(members: dict[str, Any], known: int) -> None:
+    """Raise DamagedError unless the version is *known*: the number, neither true nor a fraction that equals it."""
+    number(members, "version", known, known)
+
+
+def time(members: dict[str, Any], name: str, pattern: str) -> datetime:
+    """A member that is a time in UTC, spelled as *pattern* (of strftime) spells it and in no other way."""
+    written = text(members, name, 40)
+    try:
+        found = datetime.strptime(written, pattern).replace(tzinfo=UTC)
+    except ValueError:
+        raise damaged() from None
+    if found.strftime(pattern) != written:
+        raise damaged()
+    return found
+
+
 def items(members: dict[str, Any], name: str, longest: int, read: Callable[[Any], T]) -> tuple[T, ...]:
     """A member that is a list of at most *longest* items, each as *read* takes it."""
-    value = members.get(name, [])
+    value = members.get(name)
     if not isinstance(value, list) or len(value) > longest:
         raise damaged()
     return tuple(read(item) for item in value)
@@ -74,6 +102,13 @@ def a_text(longest: int) -> Callable[[Any], str]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _integer(digits: str) -> int:
+    # Bounded before the conversion: its time grows with the square of the length.
+    if len(digits) > 1 + _DIGITS_MAX or abs(found := int(digits)) >= 2**64:
         raise ValueError
     return found
 

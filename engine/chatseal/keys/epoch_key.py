@@ -9,6 +9,7 @@ from chatseal.format.labels import SLOT_EPOCH
 from chatseal.keys.secret import Secret
 
 KEY_LEN = 32
+NUMBER_MAX = 999_999_999  # nine digits, in slots and in names of objects
 
 
 class EpochKey:
@@ -17,8 +18,8 @@ class EpochKey:
     __slots__ = ("_secret", "number")
 
     def __init__(self, number: int, secret: bytes | bytearray | memoryview) -> None:
-        if number < 1 or len(secret) != KEY_LEN:
-            raise ValueError(f"an epoch has a number from 1 on, and its key {KEY_LEN} bytes")
+        if not 1 <= number <= NUMBER_MAX or len(secret) != KEY_LEN:
+            raise ValueError(f"an epoch has a number from 1 to {NUMBER_MAX}, and its key {KEY_LEN} bytes")
         self.number, self._secret = number, Secret(secret)
 
     @classmethod

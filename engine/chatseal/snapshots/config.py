@@ -12,7 +12,7 @@ from chatseal.format.labels import CONFIG, OBJECT_NAMES
 from chatseal.format.object_names import CONFIG_NAME
 from chatseal.format.strict_json import damaged
 from chatseal.keys.backup_key import BackupKey
-from chatseal.keys.epoch_key import KEY_LEN, EpochKey
+from chatseal.keys.epoch_key import KEY_LEN, NUMBER_MAX, EpochKey
 from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
 from chatseal.keys.slots import Holder, Opener, holders_of
@@ -23,6 +23,7 @@ LENGTH_MAX = 1 << 20  # of the object
 EPOCHS_MAX = 1024
 ID_LEN = 16
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,32 +85,36 @@ class Config:
     @classmethod
     def open(cls, data: bytes, openers: Sequence[Opener]) -> "Config":
         """The config in an object. Raises WrongKeyError and everything that can be wrong with a sealed file."""
-        members = strict_json.parse_object(envelope.unseal(data, openers, CONFIG, LENGTH_MAX, CONFIG_NAME))
-        if members.get("version") != VERSION or not isinstance(members.get("puts_absent"), bool):
-            raise damaged()
-        try:
-            created = datetime.strptime(strict_json.text(members, "created", 40), _TIME).replace(tzinfo=UTC)
-            store_id = strict_json.text(members, "store", 2 * ID_LEN)
-            if bytes.fromhex(store_id).hex() != store_id or len(store_id) != 2 * ID_LEN:
-                raise ValueError
-            fingerprints = Secret(_key(strict_json.text(members, "fingerprints", 2 * KEY_LEN)))
-            epochs = strict_json.items(members, "epochs", EPOCHS_MAX, _epoch)
-        except ValueError:
-            raise damaged() from None
+        return cls._parse(envelope.unseal(data, openers, CONFIG, LENGTH_MAX, CONFIG_NAME))
+
+    @classmethod
+    def _parse(cls, data: bytes) -> "Config":
+        members = strict_json.parse_object(data)
+        strict_json.version(members, VERSION)
+        epochs = strict_json.items(members, "epochs", EPOCHS_MAX, _epoch)
         numbers = [epoch.number for epoch in epochs]
         if not numbers or numbers != sorted(set(numbers)):
             raise damaged()
-        return cls(store_id, strict_json.number(members, "generation", 1), created, epochs, fingerprints, members["puts_absent"])
+        return cls(
+            _digits(members, "store", ID_LEN).hex(),
+            strict_json.number(members, "generation", 1),
+            strict_json.time(members, "created", _TIME),
+            epochs,
+            Secret(_digits(members, "fingerprints", KEY_LEN)),
+            strict_json.boolean(members, "puts_absent"),
+        )
 
 
 def _epoch(value: Any) -> EpochKey:
-    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], int) or not isinstance(value[1], str):
+    if not isinstance(value, list) or len(value) != 2:
         raise damaged()
-    return EpochKey(value[0], _key(value[1]))
+    members = dict(zip(("number", "key"), value, strict=True))
+    return EpochKey(strict_json.number(members, "number", 1, NUMBER_MAX), _digits(members, "key", KEY_LEN))
 
 
-def _key(digits: str) -> bytes:
-    key = bytes.fromhex(digits)
-    if len(key) != KEY_LEN:
-        raise ValueError
-    return key
+def _digits(members: dict[str, Any], name: str, length: int) -> bytes:
+    """A member that is so many bytes as lower-case hexadecimal digits, of which every value has one spelling."""
+    written = strict_json.text(members, name, 2 * length)
+    if len(written) != 2 * length or set(written) - _HEX:
+        raise damaged()
+    return bytes.fromhex(written)

@@ -7,16 +7,18 @@ import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
+from chatseal.capture.entry import Entry
 from chatseal.errors import ChatsealError
 from chatseal.format import object_names
 from chatseal.format.labels import object_kind
 from chatseal.format.strict_json import damaged
 from chatseal.snapshots import envelope, places
-from chatseal.snapshots.pack_writer import PackContent
+from chatseal.snapshots.pack_writer import PackContent, Part
 from chatseal.snapshots.page_map import (
     EntryHead,
     MapHead,
@@ -97,18 +99,25 @@ class Journal:
 
 
 def _encode(content: PackContent) -> Iterator[bytes]:
-    by_entry: dict[int, tuple[Units, list[Segment]]] = {}
-    for part in content.parts:
-        columns = runs(part.numbers.astype(np.int64), np.zeros(len(part.numbers), np.uint32), part.at, part.units.unit)
-        by_entry.setdefault(id(part.units), (part.units, []))[1].append(Segment(*columns, part.prints))
-    yield from MapHead(False, (content.place,), len(by_entry)).encode()
-    for units, segments in by_entry.values():
-        entry = units.entry
-        if units_of(entry.size, units.unit) != len(units):  # a stream's length is not known yet
-            entry = replace(entry, size=len(units) * units.unit)
-        yield EntryHead(entry, units.unit, len(units), len(segments)).encode()
-        for segment in segments:
-            for piece in encode_segment(segment):
+    stretches: list[tuple[Entry, int, list[Part]]] = []  # entry, its units, and parts in ascending order
+    for units, parts in groupby(content.parts, lambda part: part.units):
+        entry, count = units.entry, len(units)  # once: who captures it may change them at any time
+        if units_of(entry.size, units.unit) != count:  # a stream's length is not known yet
+            entry = replace(entry, size=count * units.unit)
+        end = 0
+        for part in parts:
+            if int(part.numbers[-1]) >= count:  # it became shorter since
+                continue
+            if not end or int(part.numbers[0]) < end:  # an image that was read twice is in the pack twice: the second is what counts
+                stretches.append((entry, count, []))
+            stretches[-1][2].append(part)
+            end = int(part.numbers[-1]) + 1
+    yield from MapHead(False, (content.place,), len(stretches)).encode()
+    for entry, count, ascending in stretches:
+        yield EntryHead(entry, ascending[0].units.unit, count, len(ascending)).encode()
+        for part in ascending:
+            columns = runs(part.numbers.astype(np.int64), np.zeros(len(part.numbers), np.uint32), part.at, part.units.unit)
+            for piece in encode_segment(Segment(*columns, part.prints)):
                 yield bytes(piece)
 
 

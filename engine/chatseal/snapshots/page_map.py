@@ -26,7 +26,7 @@ PACKS_MAX = 1 << 24
 ENTRIES_MAX = 1 << 32
 UNITS_MAX = (1 << 32) - 1
 UNIT_MIN, UNIT_MAX = 4096, 65536
-PACK_PLAIN_MAX = 1 << 27
+PACK_PLAIN_MAX, PACK_MAX = 1 << 27, 1 << 28  # bytes of its plaintext, of the object
 SEGMENT_UNITS = 65536
 _TYPES = ("file", "database", "folder", "link", "stream")
 _COLUMN = np.dtype("<u4")
@@ -122,11 +122,13 @@ class MapReader:
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
         members = strict_json.parse_object(self._line())
-        if members.get("version") != VERSION or not isinstance(members.get("full"), bool):
-            raise damaged()
+        strict_json.version(members, VERSION)
+        full = strict_json.boolean(members, "full")
         count = strict_json.number(members, "packs", 0, PACKS_MAX)
         entries = strict_json.number(members, "entries", 0, ENTRIES_MAX)
-        self.head = MapHead(members["full"], tuple(self._pack() for _ in range(count)), entries)
+        self.head = MapHead(full, tuple(self._pack() for _ in range(count)), entries)
+        if len({pack.name for pack in self.head.packs}) != count:
+            raise damaged()
         self._plain = np.array([pack.plain for pack in self.head.packs], np.int64)
         self._left = 0  # segments of the entry before
 
@@ -134,6 +136,8 @@ class MapReader:
         """Every entry; between two of them all its `segments` must be taken."""
         for _ in range(self.head.entries):
             head = _entry_head(strict_json.parse_object(self._line()))
+            if head.gone and self.head.full:
+                raise damaged()
             self._left = head.segments
             yield head
             if self._left:
@@ -191,7 +195,8 @@ class MapReader:
         name = strict_json.text(members, "name", 128)
         if not object_names.is_name(name, object_names.PACKS):
             raise damaged()
-        return PackPlace(name, strict_json.number(members, "length"), strict_json.number(members, "plain", 1, PACK_PLAIN_MAX))
+        number = strict_json.number
+        return PackPlace(name, number(members, "length", 1, PACK_MAX), number(members, "plain", 1, PACK_PLAIN_MAX))
 
 
 def _entry_head(members: dict[str, Any]) -> EntryHead:
@@ -222,6 +227,8 @@ def _entry_head(members: dict[str, Any]) -> EntryHead:
     unit = number(members, "unit", UNIT_MIN, UNIT_MAX, UNIT_MIN)
     units = number(members, "units", 0, UNITS_MAX, 0)
     has_content = entry.type in ("file", "database", "stream") and not entry.same_as
-    if unit & (unit - 1) or units != (units_of(entry.size, unit) if has_content else 0):
+    if unit & (unit - 1) or units != units_of(entry.size, unit) or (units and not has_content):
+        raise damaged()
+    if (entry.type == "link") != bool(entry.target) or (entry.same_as and entry.type not in ("file", "database")):
         raise damaged()
     return EntryHead(entry, unit, units, number(members, "segments", 0, units, 0))

@@ -140,6 +140,8 @@ class PageTable:
         if reader.head.full != full:
             raise damaged()
         packs = np.array([self.add_pack(place) for place in reader.head.packs], np.uint32)
+        if any(self.packs[number] != place for number, place in zip(packs.tolist(), reader.head.packs, strict=True)):
+            raise damaged()  # where units lie was checked against what this map says of it
         self.referred.update(place.name for place in reader.head.packs)
         seen: set[str] = set()
         for head in reader.entries():
@@ -153,7 +155,9 @@ class PageTable:
             units = self._units_for(head)
             for segment in reader.segments(head):
                 end = int(segment.first[-1]) + int(segment.count[-1])
-                if end > len(units):  # memory grows with what has arrived, not with what a line claims
+                if end > len(units):
+                    if end > len(units) + len(segment.prints):  # a gap: memory grows with what has arrived, not with what a line claims
+                        raise damaged()
                     units.resize(end)
                 units.put(segment, packs)
             if len(units) != head.units or not units.is_whole():
@@ -163,10 +167,10 @@ class PageTable:
         units = self.entries.get(head.entry.path)
         if units is None or units.unit != head.unit:
             units = self.entries[head.entry.path] = Units(head.entry, head.unit, 0)
-        else:
-            units.entry = head.entry
-            if len(units) > head.units:
-                units.resize(head.units)
+            return units
+        if units.entry.size != head.entry.size:  # a unit whose length is another is another unit, and must be among the segments
+            units.resize(min(len(units), units.entry.size // units.unit, head.entry.size // units.unit))
+        units.entry = head.entry
         return units
 
     def drop_packs(self, names: set[str]) -> None:

@@ -5,6 +5,7 @@ there, then the snapshot, then pending once more."""
 
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import pairwise
 
 from chatseal.errors import ObjectMissingError, StoreRefusedError
 from chatseal.format import object_names, strict_json
@@ -14,20 +15,23 @@ from chatseal.snapshots.sealed_store import SealedStore
 VERSION = 1
 LONGEST = 256 << 20
 NAMES_MAX = 1 << 22
+_REFERRED = (object_names.PACKS, object_names.MAPS)
 
 
 def encode(names: Iterable[str]) -> bytes:
-    """A list of objects, as `pending/` and `condemned/` hold it."""
-    return strict_json.encode({"version": VERSION, "names": sorted(names)})
+    """A list of packs and maps, as `pending/` and `condemned/` hold it."""
+    return strict_json.encode({"version": VERSION, "names": sorted(set(names))})
 
 
 def parse(data: bytes) -> frozenset[str]:
     """Raises DamagedError."""
     members = strict_json.parse_object(data)
-    if members.get("version") != VERSION:
-        raise damaged()
+    strict_json.version(members, VERSION)
     names = strict_json.items(members, "names", NAMES_MAX, strict_json.a_text(128))
-    if not all(object_names.is_name(name) for name in names):
+    # nothing else is referred to, nothing else condemned: no list makes anybody remove a snapshot
+    if not all(any(object_names.is_name(name, folder) for folder in _REFERRED) for name in names):
+        raise damaged()
+    if any(before >= name for before, name in pairwise(names)):
         raise damaged()
     return frozenset(names)
 
