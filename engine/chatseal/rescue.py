@@ -352,11 +352,9 @@ def read_metadata(stream: Stream, magic: bytes) -> tuple[dict[str, str | int], b
     except (ValueError, RecursionError):
         raise RescueError(Failure.DAMAGED, stream.place) from None
     stream.check(isinstance(members, dict))
-    for value in members.values():  # type() because a bool is an int to isinstance()
-        if type(value) is str:
-            stream.check(not re.search("[\ud800-\udfff]", value))  # half a character
-        else:
-            stream.check(type(value) is int and abs(value) < 1 << 63)
+    for name, value in members.items():  # type() because a bool is an int to isinstance()
+        stream.check(type(value) is str or (type(value) is int and abs(value) < 1 << 63))
+        stream.check(not re.search("[\ud800-\udfff]", f"{name}{value}"))  # half a character
     return members, magic + length + content
 
 
@@ -436,8 +434,8 @@ def read_key_file(path: str) -> bytes | MLKEM768X25519PrivateKey:
             text = file.read(1 << 16)
     except OSError as error:  # said without the path, lest somebody typed the key itself there
         raise OSError(error.errno, f"key file: {error.strerror}") from None
-    lines = [line for line in text.splitlines() if not line.startswith(b"#")]
-    digits = re.sub(rb"[ -]", b"", b"".join(lines))
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith(b"#")]
+    digits = re.sub(rb"[\s-]", b"", b"".join(lines))
     if found := re.fullmatch(rb"(?i:CHATSEAL:1:)?([0-9A-Fa-f]{64})", digits):
         return bytes.fromhex(found[1].decode())
     with contextlib.suppress(ValueError):
@@ -487,8 +485,16 @@ def write_beside(target: str, pieces: Iterator[bytes]) -> None:
             os.link(beside, target)  # fails where a rename would replace what got that name meanwhile
         except FileExistsError:
             raise FileExistsError(f"{target!r} appeared meanwhile, and is not written over") from None
-        except OSError:  # a file system without links
+        except OSError:  # a file system without links, where somebody may be faster
+            if os.path.lexists(target):
+                raise FileExistsError(f"{target!r} appeared meanwhile, and is not written over") from None
             os.rename(beside, target)
+        if os.name == "posix":
+            folder = os.open(os.path.dirname(target) or ".", os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
         with contextlib.suppress(FileNotFoundError):  # it was renamed
             os.unlink(beside)

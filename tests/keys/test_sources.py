@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import password_stores
-from chatseal import BackupKey, KeyExposedError, KeyFormatError, KeySourceError, PrivateKey, TargetExistsError
+from chatseal import BackupKey, KeyExposedError, KeyFormatError, KeySourceError, PrivateKey, TargetExistsError, rescue
 from chatseal.keys import key_file, sources
 from corpus import KEY_BYTES, PAIR_BYTES
 from password_stores import password_store, quietly
@@ -244,3 +244,20 @@ def test_what_is_no_key_is_refused_and_not_shown(data: bytes) -> None:
         sources.opener_of(data, "it")
     assert "hello" not in str(raised.value)
     assert DIGITS[5:20] not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DIGITS,
+        DIGITS.replace(" ", ""),
+        DIGITS.replace(" ", "-").upper(),
+        DIGITS.replace(" ", "\t") + "\r\n",
+        DIGITS.replace(" ", "\n\n  "),
+        f"  # my key\n\t{DIGITS}  \n",
+        f"chatseal:1:{DIGITS}",
+    ],
+)
+def test_recovery_reads_every_spelling_of_a_key_that_is_read_here(tmp_path: Path, text: str) -> None:
+    assert BackupKey.from_file(private(tmp_path / "key", text)).secret == KEY_BYTES
+    assert rescue.read_key_file(str(tmp_path / "key")) == KEY_BYTES

@@ -286,6 +286,8 @@ HOSTILE = {
     "nothing a number": b'{"kind":"file","size":24,"x":NaN}',
     "an array": b'{"kind":"file","size":24,"x":[]}',
     "half a character": b'{"kind":"file","size":24,"x":"\\ud800"}',
+    "half a character in a name": b'{"kind":"file","size":24,"\\ud800":"x"}',
+    "two halves in name and value": b'{"kind":"file","size":24,"x\\ud83d":"\\ude00"}',
     "no utf-8": b'{"kind":"file","size":24,"x":"\xff"}',
     "another encoding": '{"kind":"file","size":24}'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf{"kind":"file","size":24}',
