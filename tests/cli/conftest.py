@@ -28,6 +28,14 @@ def run(here: Path) -> Run:
     return run
 
 
+@pytest.fixture
+def configured(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for the configuration that is nobody's; there is none yet."""
+    path = here / "conf" / "chatseal.toml"
+    monkeypatch.setenv("CHATSEAL_CONFIG", str(path))
+    return path
+
+
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with my.key and other.key (backup keys), pair.key and pair.key.pub."""

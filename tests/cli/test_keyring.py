@@ -21,14 +21,6 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture
-def configured(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the configuration would be."""
-    path = here / "conf" / "chatseal.toml"
-    monkeypatch.setenv("CHATSEAL_CONFIG", str(path))
-    return path
-
-
 def test_a_key_set_up_in_the_keyring_is_found_by_every_command(run: Run, service: Service, configured: Path) -> None:
     Path("chat.db").write_bytes(b"hello")
     ran = run(*SET_UP, "--name", "phone")

@@ -28,14 +28,6 @@ def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield store
 
 
-@pytest.fixture
-def configured(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the configuration would be."""
-    path = here / "conf" / "chatseal.toml"
-    monkeypatch.setenv("CHATSEAL_CONFIG", str(path))
-    return path
-
-
 def test_pass_keeps_a_key_and_every_command_finds_it(run: Run, store: Path, configured: Path) -> None:
     ran = run(*SET_UP, "--name", "backups/phone")
     assert ran.code == 0, ran.err

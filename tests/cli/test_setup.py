@@ -16,12 +16,11 @@ GROUP = re.compile(r"(?<!\d)(\d{1,2}) ([0-9a-f]{4})(?![0-9a-f])")
 
 
 @pytest.fixture(autouse=True)
-def configuration(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place for the configuration that is nobody's."""
-    monkeypatch.setenv("CHATSEAL_CONFIG", str(here / "conf" / "chatseal.toml"))
+def configuration(configured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """And no keyring."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.delenv("CHATSEAL_KEY_FILE", raising=False)
-    return here / "conf" / "chatseal.toml"
+    return configured
 
 
 def test_a_person_sets_up_a_key_and_every_command_finds_it(run: Run, configuration: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from chatseal import BackupKey
 from chatseal.automatic import configuration
 from chatseal.errors import EXIT_INTERRUPTED
-from chatseal.keys.part_file import is_part
+from chatseal.part_file import is_part
 from faults import tracing
 
 MOMENTS = ("link", "linkat", "rename", "fsync")  # the sample

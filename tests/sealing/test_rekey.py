@@ -15,7 +15,7 @@ import pytest
 import chatseal
 from chatseal import BackupKey, Progress, SourceChangedError
 from chatseal.errors import EXIT_BUSY, EXIT_NOT_THERE, exit_code
-from chatseal.keys.part_file import is_part
+from chatseal.part_file import is_part
 from chatseal.sealing import copying
 from chatseal.sealing.rekey import hold
 from corpus import KEY_BYTES, MIB, noise

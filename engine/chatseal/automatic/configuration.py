@@ -15,8 +15,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from chatseal import part_file
 from chatseal.errors import ChatsealError
-from chatseal.keys import part_file
 
 VARIABLE = "CHATSEAL_CONFIG"  # names the file, if not the usual one
 FILE_MAX = 1 << 20

@@ -1,4 +1,4 @@
-"""Amounts: bytes, rates and times as people read them, and as --json has them."""
+"""Amounts: bytes, rates, times and numbers as people read them, and as --json has them."""
 
 from chatseal import Summary
 
@@ -10,6 +10,11 @@ def amount(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" or size >= 1000 else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def count(number: int, what: str) -> str:
+    """*number* of *what*, of which several have an s: "1 core", "2 cores"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def rate(bytes_per_second: float) -> str:

@@ -58,7 +58,7 @@ def command(out: Output, folder: str | None) -> None:
 
 
 def _chip(chip: Processor) -> list[tuple[str, str]]:
-    cores = f"{chip.cores} core{'s' if chip.cores > 1 else ''}"
+    cores = amounts.count(chip.cores, "core")
     return [("processor", f"{escape(chip.model)}, {cores}"), ("features", " ".join(chip.features) or "not known")]
 
 

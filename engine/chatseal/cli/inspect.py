@@ -102,7 +102,7 @@ def _seen_by_anybody(source: str, found: RawHeader, length: int | None) -> tuple
         "payload_bytes": length,
         "fits": fits,
     }
-    opens = ", ".join(f"{_plural(count, _HOLDERS.get(kind, f'slot of the unknown type {kind}'))}" for kind, count in slots.items())
+    opens = ", ".join(_holders(kind, count) for kind, count in slots.items())
     rows = [
         ("file", escape(source)),
         ("version", f"{VERSION} {SEALED}"),
@@ -114,8 +114,8 @@ def _seen_by_anybody(source: str, found: RawHeader, length: int | None) -> tuple
     return record, rows
 
 
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count > 1 else ''}"
+def _holders(kind: str, count: int) -> str:
+    return amounts.count(count, _HOLDERS[kind]) if kind in _HOLDERS else f"{amounts.count(count, 'slot')} of the unknown type {kind}"
 
 
 def _fits(size: int | None, length: int | None) -> bool | None:

@@ -13,7 +13,7 @@ from chatseal.cli.options import DASH
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.words import explain
-from chatseal.keys.part_file import is_part
+from chatseal.part_file import is_part
 
 
 class NothingThereError(ChatsealError):

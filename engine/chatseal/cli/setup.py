@@ -16,8 +16,8 @@ from chatseal.cli.output import Output
 from chatseal.cli.words import escape
 from chatseal.errors import ChatsealError, KeySourceError
 from chatseal.keys import password_store, sources
-from chatseal.keys.part_file import make_folder
 from chatseal.keys.sheet.recovery_sheet import check_libraries, format_of, recovery_sheet
+from chatseal.part_file import make_folder
 
 KEEP = {
     "file": "a key file that only you can read, on this machine",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chatseal.errors import KeyExposedError, KeyFormatError, TargetExistsError
-from chatseal.keys.part_file import write_whole
+from chatseal.part_file import write_whole
 
 FILE_MAX = 65536
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from chatseal.errors import KeySourceError, TargetExistsError
-from chatseal.keys.part_file import sync_folder
+from chatseal.part_file import sync_folder
 
 FOLDER = "PASSWORD_STORE_DIR"  # the variables by which pass is told its folder, and recipients
 RECIPIENTS = "PASSWORD_STORE_KEY"

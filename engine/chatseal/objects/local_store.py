@@ -17,6 +17,7 @@ from chatseal.objects.names import check_name, check_prefix, check_range, is_nam
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.objects.pieces import Pieces
 from chatseal.objects.probe import can_put_absent
+from chatseal.part_file import named, sync_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -26,7 +27,6 @@ PART_LIFE: Final = 24 * 3600  # seconds after which a part is that of a run that
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 _FOLLOW_NOTHING = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # what lies there may be anything
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
 
@@ -58,9 +58,9 @@ class LocalStore:
                     self._name_absent(part, name)
                 else:
                     os.replace(part, path)
-                _sync(path.parent)
+                sync_folder(path.parent)
             except OSError as error:
-                raise _named(error, path) from None
+                raise named(error, path) from None
             finally:
                 with contextlib.suppress(OSError):  # as a rule it is not there any more; else it is removed after a day
                     os.unlink(part)
@@ -99,7 +99,7 @@ class LocalStore:
             return
         try:
             os.unlink(path)
-            _sync(path.parent)
+            sync_folder(path.parent)
         except _NOT_THERE:
             return
 
@@ -148,7 +148,7 @@ class LocalStore:
                 pieces.append(piece)
                 length -= len(piece)
         except OSError as error:
-            raise _named(error, self.folder / name) from None
+            raise named(error, self.folder / name) from None
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -251,24 +251,5 @@ def _make_folder(path: Path, durable: set[Path]) -> None:
         return
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, FOLDER_MODE)
-    _sync(path.parent)
+    sync_folder(path.parent)
     durable.add(path)
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in *folder* durable, where the system can."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _named(error: OSError, path: Path) -> OSError:
-    """The same error about the name that people know, not about the part or a descriptor."""
-    return OSError(error.errno, os.strerror(error.errno), str(path)) if error.errno is not None else error

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from chatseal import _core
 from chatseal.events import FileReport, Progress, Report, Summary
-from chatseal.keys.part_file import is_part
 from chatseal.keys.signing_key import SigningKey, VerifyingKey
 from chatseal.keys.slots import Holder, Opener, holders_of, openers_of
+from chatseal.part_file import is_part
 from chatseal.sealing.budget import FRAME_SIZE, LEVEL, Budget
 from chatseal.sealing.seal import SealOptions, seal_into_file
 from chatseal.sealing.source import PathLike, open_source

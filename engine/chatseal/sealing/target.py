@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from chatseal.errors import TargetExistsError
-from chatseal.keys.part_file import name_new, named, part_of, sync_folder
+from chatseal.part_file import name_new, named, part_of, sync_folder
 from chatseal.sealing.source import PathLike, flat
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Self
 
 from chatseal.capture.entry import Entry
 from chatseal.errors import ChatsealError, TargetExistsError
-from chatseal.keys.part_file import sync_folder
+from chatseal.part_file import sync_folder
 from chatseal.sealing.source import PathLike
 from chatseal.snapshots import marker, replacement
 from chatseal.snapshots.attributes import Notes, set_attributes, set_link_attributes

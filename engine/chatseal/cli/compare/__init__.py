@@ -165,9 +165,9 @@ def _about(sources: list[Path], sizes: list[int], place: Path, threads: int, rou
     kind = medium(place)
     rows = [
         ("file", "; the next day ".join(files)),
-        ("machine", f"{escape(chip.model)}, {chip.cores} core{'s' if chip.cores > 1 else ''}, load {chip.load:.1f} before"),
+        ("machine", f"{escape(chip.model)}, {amounts.count(chip.cores, 'core')}, load {chip.load:.1f} before"),
         ("scratch", escape(str(place)) + (f" ({escape(kind)})" if kind else "")),
-        ("measured", f"{threads} thread{'s' if threads > 1 else ''}, medians of {rounds} round{'s' if rounds > 1 else ''} in turn"),
+        ("measured", f"{amounts.count(threads, 'thread')}, medians of {amounts.count(rounds, 'round')} in turn"),
     ]
     return [f"{name:10}{value}" for name, value in rows]
 
@@ -178,5 +178,5 @@ def _draw(picture: str, outcomes: "list[Outcome]", name: str, threads: int, forc
 
     with FileTarget(picture, overwrite=force, mode=ORDINARY) as file:
         with open(file.descriptor, "wb", closefd=False) as stream:
-            draw(outcomes, stream, os.path.splitext(picture)[1][1:].lower(), f"{name}, {threads} thread{'s' if threads > 1 else ''}")
+            draw(outcomes, stream, os.path.splitext(picture)[1][1:].lower(), f"{name}, {amounts.count(threads, 'thread')}")
         file.commit()

@@ -32,7 +32,8 @@ def aligned(rows: Sequence[Sequence[str]], words: int = _WORDS) -> list[str]:
 
 def disturbance(outcomes: Iterable[Outcome]) -> list[str]:
     """A line if some rounds were much slower than others: then the numbers are those of a busy machine."""
-    most, name = max(((one.backup.spread, one.peer.name) for one in outcomes if one.backup), default=(1.0, ""))
+    spreads = ((laps.spread, one.peer.name) for one in outcomes for laps in (one.backup, one.next_day, one.restore) if laps)
+    most, name = max(spreads, default=(1.0, ""))
     if most < _DISTURBED:
         return []
     return [f"Rounds differ by up to {most:.1f} x ({name}): other work disturbed them. Compare again while the machine is quiet."]
@@ -54,11 +55,10 @@ def commands(outcomes: Iterable[Outcome], threads: int) -> list[str]:
     for outcome in outcomes:
         if not outcome.error:
             called.setdefault(outcome.peer, outcome)
-    about = ("{} threads".format, "1 thread".format)
     rows = [
         (
             ", ".join(f"{name} {version}" for name, version in peer.versions().items()),
-            about[_used(peer, threads) == 1](threads),
+            amounts.count(_used(peer, threads), "thread"),
             _command(one),
         )
         for peer, one in called.items()
@@ -89,7 +89,7 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
         outcome.peer.name,
         outcome.setting.words,
         f"{first.seconds:.2f}",
-        f"{first.rate / 1e6:.0f}",
+        f"{first.rate / 1e6:.{0 if first.rate >= 1e7 else 1}f}",
         amounts.amount(first.stored),
         f"{first.share:.1%}",
         amounts.amount(first.peak),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from chatseal import HolderChange
+from chatseal.cli import amounts
 from chatseal.cli.many import NothingThereError, exit_code_of, files_in
 from chatseal.cli.options import F, FileName
 from chatseal.cli.output import Output
@@ -119,4 +120,4 @@ def numbers(slots: Sequence[int]) -> str:
 
 def left(count: int) -> str:
     """How many slots there are now."""
-    return f"it has {count} slot{'s' if count > 1 else ''} now"
+    return f"it has {amounts.count(count, 'slot')} now"

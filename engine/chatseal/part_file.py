@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 _DIGITS = 12
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)  # some network file systems
 _PREFIX = 100  # bytes; most systems take names of 255
 _NAME = re.compile(rf"\..*\.[0-9a-f]{{{_DIGITS}}}\.part", re.DOTALL)
 
@@ -78,6 +79,9 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)
 
