@@ -71,12 +71,16 @@ class Approach:
                     pass
             return self._clone_under_lock(page_length) or self._unlocked(situation)
         except RefusedError as refused:
-            if refused.reason == HOT:
-                return self._hot(situation, page_length)
-            if refused.reason.startswith(UNREADABLE):
-                return self._unreadable(situation)
-            refused.remedy = "Run as the owner of the database, and look at it with SQLite's own tools."
-            raise
+            return self._if_refused(refused)
+
+    def _if_refused(self, refused: RefusedError) -> Stage:
+        situation = Situation.of(self._path)
+        if refused.reason == HOT:
+            return self._hot(situation)
+        if refused.reason.startswith(UNREADABLE):
+            return self._unreadable(situation)
+        refused.remedy = "Run as the owner of the database, and look at it with SQLite's own tools."
+        raise refused
 
     def _look(self, situation: Situation) -> tuple[bytes, int]:
         """The header of the main file, and the page size in it."""
@@ -107,7 +111,7 @@ class Approach:
             holder.close()
 
     def _unlocked(self, situation: Situation) -> Stage:
-        return UnlockedImage(self._path, situation, self._holder, self._options.max_hold, self.choose)
+        return UnlockedImage(self._path, situation, self._holder, self._options.max_hold, self._if_refused)
 
     def _cold(self, situation: Situation, page_length: int) -> Stage:
         """A database in WAL mode that nobody has open, perhaps with a log that was copied along. Makes no -shm file."""
@@ -118,6 +122,10 @@ class Approach:
         try:
             if holder.is_locked():
                 raise locked(f"{self._name} is in use by a program that keeps it for itself")
+            holder.start_check()
+            before, situation = situation.main, Situation.of(self._path)
+            if situation.main != before:
+                raise SourceChangedError(f"{self._name} was written to while it was opened")
             files.append(open_main(self._path, self._name, situation))
             files.append(_pages.File(self._path + b"-wal"))
             warnings, log = [], None
@@ -130,7 +138,6 @@ class Approach:
             if (log is None or not log.frames) and length_of(situation.log):
                 warnings.append(f"{self._name}-wal has nothing that was committed: the database is copied without it")
                 log = None
-            holder.start_check()
             confirm = partial(self._confirm, holder)
             return self._quiet(situation, files, page_length, log if log and log.frames else None, warnings, confirm, holder.close)
         except BaseException:
@@ -177,7 +184,7 @@ class Approach:
             "Copy both again while no program writes to them; if the -wal file is another database's, move it away.",
         )
 
-    def _hot(self, situation: Situation, page_length: int) -> Stage:
+    def _hot(self, situation: Situation) -> Stage:
         """The leftovers of a program that crashed in a transaction."""
         if self._may_roll_back:
             self._may_roll_back = False
@@ -187,7 +194,7 @@ class Approach:
         files = [open_main(self._path, self._name, situation)]
         try:
             files.append(_pages.File(self._path + b"-journal"))
-            journal = Journal.read(files[1], page_length, self._name)
+            journal = Journal.read(files[1], page_length_of(files[0]), self._name)
             if journal is None:
                 raise CaptureError(f"{self._name} was left in the middle of a transaction, by a journal that cannot be read")
             overlay = JournalOverlay(files[0], files[1], journal)
@@ -201,7 +208,7 @@ class Approach:
             situation,
             overlay,
             files,
-            unit=unit_of(page_length),
+            unit=unit_of(journal.page_length),
             length=overlay.length,
             again=self.choose,
             warnings=[words],

@@ -7,12 +7,14 @@ It has the standard library only, opens the database read-only, and does what th
     held                              "ok", or "expired": HOLD-SECONDS were over and it let go by itself
     end                               "ok": the transaction is over
     probe                             "ok", or "locked": somebody keeps even readers out
-    check                             "ok", "damaged" or "unknown": integrity_check of a database, with its log, that nobody has open
+    check                             "begun", and when it is done "ok", "damaged" or "unknown": the integrity of a database, with its log,
+                                      that nobody has open
 
 or "error NAME", by SQLite's name of it. IDENTITIES are device:inode of all files it has open, with commas. It ends when its standard
 input does, or its parent. No descriptor of the database is ever closed here before that: closing one would drop the locks.
 """
 
+import contextlib
 import fcntl
 import os
 import select
@@ -53,8 +55,7 @@ class Connection:
             self.database.execute("BEGIN")
             try:
                 self.database.execute("PRAGMA schema_version").fetchone()  # takes the lock and reads a page, but no schema
-                mode = self.database.execute("PRAGMA journal_mode").fetchone()[0]
-                if mode != "wal":
+                if not self.has_log():
                     self.until = time.monotonic() + float(hold_seconds)
                     return f"rollback {self.identities()}"
                 # What lies between two equal headers is the snapshot. The checkpoint's state is older than the second one.
@@ -67,6 +68,14 @@ class Connection:
             self.database.execute("ROLLBACK")
         return "error SQLITE_BUSY"
 
+    def has_log(self) -> bool:
+        """Whether SQLite has the -shm file open. PRAGMA journal_mode would read the schema, which may be damaged."""
+        try:
+            shm = os.lstat(self.path + b"-shm")
+        except FileNotFoundError:
+            return False
+        return f"{shm.st_dev}:{shm.st_ino}" in self.identities(but=self.shm).split(",")
+
     def read_shm(self) -> bytes:
         if self.shm < 0:
             try:
@@ -75,9 +84,11 @@ class Connection:
                 return b""
         return os.pread(self.shm, SHM_LEN, 0)
 
-    def identities(self) -> str:
+    def identities(self, but: int = -1) -> str:
         found = []
         for descriptor in range(3, 64):
+            if descriptor == but:
+                continue
             try:
                 status = os.fstat(descriptor)
             except OSError:
@@ -106,9 +117,12 @@ class Connection:
 
     def check(self) -> str:
         # Without locks and exclusively: so SQLite keeps the index of the log in memory, and makes no file beside the database.
-        database = self.connect("mode=ro&nolock=1")
+        database = self.connect("mode=ro&vfs=unix-none")
         self.checked = database  # never closed: closing may try a checkpoint
         database.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("PRAGMA schema_version").fetchone()  # opens the log, which as root sets its owner anew
+        answer("begun")
         for kind in ("integrity_check", "quick_check"):
             try:
                 return "ok" if database.execute(f"PRAGMA {kind}(1)").fetchone()[0] == "ok" else "damaged"
@@ -127,6 +141,10 @@ class Connection:
             self.expired = True
 
 
+def answer(line: str) -> None:
+    os.write(1, line.encode() + b"\n")
+
+
 def serve(connection: Connection) -> None:
     parent, pending = os.getppid(), b""
     while os.getppid() == parent:
@@ -143,12 +161,12 @@ def serve(connection: Connection) -> None:
             line, _, pending = pending.partition(b"\n")
             word, *arguments = line.decode().split(" ")
             try:
-                answer = getattr(connection, word)(*arguments)
+                answered = getattr(connection, word)(*arguments)
             except sqlite3.Error as error:
-                answer = f"error {getattr(error, 'sqlite_errorname', None) or type(error).__name__}"
+                answered = f"error {getattr(error, 'sqlite_errorname', None) or type(error).__name__}"
             except OSError as error:
-                answer = f"error {type(error).__name__}"
-            os.write(1, answer.encode() + b"\n")
+                answered = f"error {type(error).__name__}"
+            answer(answered)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Holder:
         self._name = os.fsdecode(path)
         self._lock = threading.Lock()
         self._process = _start(self._name)
-        self._begun: float | None = None
+        self._checking, self._received = False, b""
         uid, gid = owner or (-1, -1)
         try:
             self._ask(f"open {path.hex()} {uid} {gid} {may_write:d}", 0.0)
@@ -47,7 +47,6 @@ class Holder:
     def begin(self, hold_seconds: float | None = None) -> ReadBegun:
         """Begin to read: nothing that is read from now on is overwritten. Without a log writers wait, at most *hold_seconds*."""
         limit = 1e9 if hold_seconds is None else hold_seconds
-        self._begun = time.monotonic()
         mode, *rest = self._ask(f"begin {BUSY_SECONDS} {limit}", BUSY_SECONDS).split(" ")
         files = frozenset((int(device), int(inode)) for device, inode in (pair.split(":") for pair in rest[-1].split(",") if pair))
         return ReadBegun(bytes.fromhex(rest[0]) if mode == "wal" else None, files)
@@ -65,14 +64,18 @@ class Holder:
         return self._ask("probe", 0.0) == "locked"
 
     def start_check(self) -> None:
-        """Begin to check the integrity of a database, with its log, that nobody has open. Nothing else may be asked before the answer."""
-        with self._lock:
-            self._send(b"check\n")
+        """Begin to check the integrity of a database, with its log, that nobody has open. Nothing else may be asked before the answer.
+
+        SQLite has opened the files when this returns."""
+        self._checking = True
+        self._ask("check", 0.0)
 
     def finish_check(self) -> str:
         """What it found, when it is done: "ok", "damaged", or "unknown"."""
         with self._lock:
-            return self._receive(None)
+            found = self._receive(None)
+            self._checking = False
+            return found
 
     def close(self) -> None:
         with self._lock:
@@ -80,6 +83,8 @@ class Holder:
             assert self._process.stdout is not None
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
+            if self._checking:
+                self._process.kill()
             try:
                 self._process.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
@@ -108,9 +113,10 @@ class Holder:
             raise self._ended() from None
 
     def _receive(self, until: float | None) -> str:
+        """The next line."""
         assert self._process.stdout is not None
-        received, descriptor = b"", self._process.stdout.fileno()
-        while not received.endswith(b"\n"):
+        descriptor = self._process.stdout.fileno()
+        while b"\n" not in self._received:
             patience = None if until is None else max(0.0, until - time.monotonic())
             if not select.select([descriptor], [], [], patience)[0]:
                 self._process.kill()
@@ -118,8 +124,9 @@ class Holder:
             more = os.read(descriptor, 65536)
             if not more:
                 raise self._ended()
-            received += more
-        return received.decode().rstrip("\n")
+            self._received += more
+        line, _, self._received = self._received.partition(b"\n")
+        return line.decode()
 
     def _ended(self) -> SourceChangedError:
         return SourceChangedError(f"{self._name}: the process that held it ended")

@@ -8,11 +8,12 @@ from chatseal import _pages
 from chatseal.capture.holder import Holder, ReadBegun, RefusedError
 from chatseal.capture.main_file import open_main, page_length_of, unit_of, whole_pages
 from chatseal.capture.situation import Situation
-from chatseal.capture.stage import Again, Stage
+from chatseal.capture.stage import Stage
 from chatseal.capture.wal import WalImage
 from chatseal.errors import CaptureError, SourceBusyError, SourceChangedError
 
 StartHolder = Callable[[], Holder]
+IfRefused = Callable[[RefusedError], Stage]  # the stage for a database that SQLite does not read, or the error
 
 
 class _RawImage:
@@ -37,7 +38,7 @@ class _RawImage:
 class UnlockedImage(_RawImage):
     """The first pass: writers do not notice it, so it may be torn."""
 
-    def __init__(self, path: bytes, situation: Situation, start_holder: StartHolder, max_hold: float | None, again: Again) -> None:
+    def __init__(self, path: bytes, situation: Situation, start_holder: StartHolder, max_hold: float | None, if_refused: IfRefused) -> None:
         name = os.fsdecode(path)
         main = open_main(path, name, situation)
         try:
@@ -45,7 +46,8 @@ class UnlockedImage(_RawImage):
         except BaseException:
             main.close()
             raise
-        self._path, self._situation, self._start_holder, self._max_hold, self._again = path, situation, start_holder, max_hold, again
+        self._path, self._situation, self._max_hold = path, situation, max_hold
+        self._start_holder, self._if_refused = start_holder, if_refused
         self._held = 0.0
 
     def settle(self) -> Stage | None:
@@ -61,9 +63,9 @@ class UnlockedImage(_RawImage):
             if begun.shm is not None:
                 self._held = 0.0
                 return WalImage(self._path, holder)
-        except RefusedError:  # such as the journal of a program that crashed meanwhile
+        except RefusedError as refused:  # such as for the journal of a program that crashed meanwhile
             holder.close()
-            return self._again()
+            return self._if_refused(refused)
         except BaseException:
             holder.close()
             raise

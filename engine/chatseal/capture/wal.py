@@ -32,6 +32,7 @@ class WalImage:
         self._next_watch = time.monotonic() + WATCH_SECONDS
         self._growth = 0
         self._holds = True
+        self._given_up: str | None = None
         try:
             self._begin()
         except BaseException:
@@ -83,6 +84,8 @@ class WalImage:
     def read_into(self, offset: int, buffer: memoryview) -> int:
         if self._log is not None and time.monotonic() >= self._next_watch:
             self._watch_log()
+        if self._given_up is not None:
+            raise SourceBusyError(self._given_up)
         return self._overlay.read_into(offset, buffer)
 
     def _watch_log(self) -> None:
@@ -94,11 +97,14 @@ class WalImage:
             self._growth = max(self._growth, self._log.stat().size - self._log_length)
             space = os.statvfs(self._path)
             if self._growth > self._growth_max or (self._growth > FREE_MIN and space.f_bavail * space.f_frsize < FREE_MIN):
+                self._given_up = (
+                    f"{self._name}-wal grew by {self._growth / 1e6:.0f} MB while the database was read, and there it may not go on"
+                )
                 self._holder.end()
-                grown = f"its write-ahead log grew by {self._growth / 1e6:.0f} MB while it was read"
-                raise SourceBusyError(f"{self._name}: {grown}, and reading goes on too slowly to let it grow further")
 
     def settle(self) -> Stage | None:
+        if self._given_up is not None:
+            raise SourceBusyError(self._given_up)
         if self._holds:
             if not self._holder.still_holds():
                 raise SourceChangedError(f"{self._name}: the read transaction ended too early")
