@@ -12,6 +12,7 @@ from typing import Self
 
 import pytest
 
+from chatseal.objects.cloud_clients import Patience
 from chatseal.objects.cloud_store import CloudStore
 from servers.proxy import Proxy
 
@@ -53,9 +54,9 @@ class Bucket:
         for name, value in {**NO_FILES, **self.environment}.items():
             monkeypatch.setenv(name, value)
 
-    def open(self) -> CloudStore:
+    def open(self, patience: Patience | None = None) -> CloudStore:
         """With the environment of this process."""
-        return CloudStore(self.scheme, self.name, self.prefix)
+        return CloudStore(self.scheme, self.name, self.prefix, patience=patience)
 
 
 def make_s3_bucket(port: int, name: str, access_key: str, secret_key: str) -> None:

@@ -1,9 +1,11 @@
 """Cloud clients: obstore's stores, made from an address, the environment, and how patient we are."""
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +23,47 @@ _ENDPOINTS: Final = {
     "gs": ("GOOGLE_BASE_URL",),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
+# Variables of which one is there when credentials are given, and where a machine of the cloud asks for those of its role without.
+_GIVEN: Final = {
+    "s3": (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_SKIP_SIGNATURE",
+    ),
+    "gs": (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_SERVICE_ACCOUNT",
+        "GOOGLE_SERVICE_ACCOUNT_PATH",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
+        "GOOGLE_BEARER_TOKEN",
+        "GOOGLE_SKIP_SIGNATURE",
+    ),
+    "az": (
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_ACCESS_KEY",
+        "AZURE_STORAGE_MASTER_KEY",
+        "AZURE_STORAGE_SAS_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_STORAGE_TOKEN",
+        "AZURE_STORAGE_CLIENT_SECRET",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "AZURE_USE_AZURE_CLI",
+        "AZURE_MSI_ENDPOINT",
+        "AZURE_IDENTITY_ENDPOINT",
+        "AZURE_STORAGE_USE_EMULATOR",
+        "AZURE_SKIP_SIGNATURE",
+    ),
+}
+_ROLES: Final = {
+    "s3": ("AWS_METADATA_ENDPOINT", "http://169.254.169.254"),
+    "gs": ("GCE_METADATA_ROOT", "http://metadata.google.internal"),
+    "az": ("", "http://169.254.169.254"),
+}
+_GOOGLE_FILE = ".config/gcloud/application_default_credentials.json"
+ROLE_PATIENCE: Final = 1.0  # seconds; it is a neighbour in the network, or not there
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -53,6 +96,7 @@ def make(scheme: str, bucket: str, prefix: str, patience: Patience, answer: floa
         error.remedy = "Install it with `pip install 'chatseal[cloud]'`."
         raise error from None
     config: dict[str, Any] = dict(aws_profile.settings(os.environ)) if scheme == "s3" else {}
+    _check_credentials(scheme, os.environ, config)
     options: dict[str, Any] = {
         "prefix": prefix or None,
         "client_options": {
@@ -82,6 +126,22 @@ def make(scheme: str, bucket: str, prefix: str, patience: Patience, answer: floa
     except Exception:  # its text may quote what is wrong
         pass
     raise StoreRefusedError(f"the environment does not say how to get into {SERVICES[scheme]}, or says it wrongly")
+
+
+def _check_credentials(scheme: str, environment: Mapping[str, str], config: Mapping[str, str]) -> None:
+    """Without this, who forgot to give credentials would wait until all retries of asking for the machine's role are over."""
+    if "access_key_id" in config or any(environment.get(name) for name in _GIVEN[scheme]):
+        return
+    if scheme == "gs" and (Path.home() / _GOOGLE_FILE).exists():
+        return
+    variable, address = _ROLES[scheme]
+    try:
+        parts = urlsplit(environment.get(variable) or address)
+        with socket.create_connection((parts.hostname or "", parts.port or 80), ROLE_PATIENCE):
+            return
+    except (OSError, ValueError):
+        pass
+    raise StoreRefusedError(f"there are no credentials for {SERVICES[scheme]}: none are given, and this machine has no role there")
 
 
 def _may_be_plain(scheme: str, environment: Mapping[str, str], config: Mapping[str, str]) -> bool:

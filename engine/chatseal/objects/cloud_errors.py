@@ -30,6 +30,7 @@ class Answer:
         self.status = int(status[1]) if status else 0
         self.code = code[1] if code else ""
         self.is_beyond_the_end = self.status == 416 or _BEYOND.search(text) is not None
+        self.has_foreign_name = "Encountered object with invalid path" in text
         self.was_retried = _RETRIES.search(text) is not None
 
     @property
@@ -48,6 +49,10 @@ class Answer:
             return _with_remedy(StoreRefusedError(f"cannot {what}: this machine's clock is wrong, by the server's"), "Set the clock.")
         if self.code in _REGION or self.status in (301, 307):
             return _with_remedy(StoreRefusedError(f"cannot {what}: it is in another region"), "Set AWS_REGION to the bucket's region.")
+        if self.has_foreign_name:
+            return _with_remedy(
+                StoreFailedError(f"cannot {what}: it has an object of somebody else's"), "Give the store a prefix of its own."
+            )
         if self.kind == "FileNotFoundError":
             return ObjectMissingError(f"no {name} in {url}" if name else f"no {url}")
         if self.kind in ("AlreadyExistsError", "PreconditionError"):
