@@ -51,6 +51,19 @@ with chatseal.open("sealed", "wb", key=holders) as writer:
     reveal_type(writer.write(b"x"))  # int
     reveal_type(writer.summary)  # chatseal.events.Summary | None
 
+with chatseal.Store.create("folder", [key, chatseal.Password("long")]) as store:
+    reveal_type(store)  # chatseal.snapshots.store.Store
+    reveal_type(store.backup("chat.db", Path("media"), streams={"x": io.BytesIO(), "y": ["cat", "z"]}))  # chatseal.events.Backup
+    reveal_type(store.snapshots()[0].tags)  # tuple[str, ...]
+    snapshot = chatseal.Store("folder", key=key).snapshot("latest")
+    reveal_type(snapshot.restore(Path("out"), "media").failed)  # tuple[tuple[str, str], ...]
+    reveal_type(snapshot.open("chat.db").size)  # int
+    reveal_type(next(iter(snapshot.entries())).path)  # str
+    reveal_type(store.check(share=0.05).hurt)  # tuple[str, ...]
+chatseal.Store.create("folder", pair)  # type: ignore[arg-type]  # a private key holds nothing
+only = chatseal.CaptureOptions(chatseal.Patterns(exclude=["*.tmp"]), exclude_caches=True)
+store.backup("media", options=chatseal.BackupOptions(tags=("evening",), capture=only))
+
 chatseal.recovery_sheet(key, Path("sheet.pdf"), name="Anna", stores=["s3://anna"], vaults=(), paper="letter")
 chatseal.recovery_sheet(key, "sheet.pdf", paper="napkin")  # type: ignore[arg-type]  # two papers
 chatseal.recovery_sheet(pair, "sheet.pdf")  # type: ignore[arg-type]  # a private key has too many digits

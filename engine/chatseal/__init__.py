@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from chatseal._version import VERSION as __version__
 from chatseal.errors import (
     AuthorError,
+    CaptureError,
     ChatsealError,
     CodecError,
     DamagedError,
@@ -16,14 +17,26 @@ from chatseal.errors import (
     KeyFormatError,
     KeySourceError,
     LimitError,
+    NoStoreError,
     NotSealedError,
+    ObjectMissingError,
+    PatternError,
+    RestoringError,
+    SourceBusyError,
     SourceChangedError,
+    StoreAddressError,
+    StoreChangedError,
+    StoreExistsError,
+    StoreFailedError,
+    StoreRefusedError,
+    TargetBusyError,
     TargetExistsError,
     TrailingBytesError,
     TruncatedError,
+    UnsafePathError,
     WrongKeyError,
 )
-from chatseal.events import FileReport, HolderChange, Progress, SlotReport, Summary
+from chatseal.events import Backup, Checked, FileReport, HolderChange, Progress, Restored, SlotReport, Summary
 from chatseal.format.argon2 import Argon2Cost
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
@@ -41,6 +54,9 @@ from chatseal.sealing.unseal import unseal, unseal_bytes, unseal_chunks, verify
 from chatseal.sealing.writer import SealedWriter
 
 if TYPE_CHECKING:
+    from chatseal.capture.entry import Entry
+    from chatseal.capture.options import CaptureOptions
+    from chatseal.capture.patterns import Patterns
     from chatseal.snapshots.backup import BackupOptions
     from chatseal.snapshots.restore import RestoreOptions
     from chatseal.snapshots.store import Snapshot, Store
@@ -48,11 +64,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Argon2Cost",
     "AuthorError",
+    "Backup",
     "BackupKey",
     "BackupOptions",
+    "CaptureError",
+    "CaptureOptions",
     "ChatsealError",
+    "Checked",
     "CodecError",
     "DamagedError",
+    "Entry",
     "FileReport",
     "HeaderAlteredError",
     "HeaderDamagedError",
@@ -63,24 +84,38 @@ __all__ = [
     "KeyFormatError",
     "KeySourceError",
     "LimitError",
+    "NoStoreError",
     "NotSealedError",
+    "ObjectMissingError",
     "Password",
+    "PatternError",
+    "Patterns",
     "PrivateKey",
     "Progress",
     "PublicKey",
     "Repair",
     "RestoreOptions",
+    "Restored",
+    "RestoringError",
     "SealedReader",
     "SealedWriter",
     "SigningKey",
     "SlotReport",
     "Snapshot",
+    "SourceBusyError",
     "SourceChangedError",
     "Store",
+    "StoreAddressError",
+    "StoreChangedError",
+    "StoreExistsError",
+    "StoreFailedError",
+    "StoreRefusedError",
     "Summary",
+    "TargetBusyError",
     "TargetExistsError",
     "TrailingBytesError",
     "TruncatedError",
+    "UnsafePathError",
     "VerifyingKey",
     "WrongKeyError",
     "__version__",
@@ -102,8 +137,11 @@ __all__ = [
     "verify",
 ]
 
-_LATER = {  # they need NumPy, which costs as much as all the rest
+_LATER = {  # stores need NumPy, which costs as much as all the rest
     "BackupOptions": "chatseal.snapshots.backup",
+    "CaptureOptions": "chatseal.capture.options",
+    "Entry": "chatseal.capture.entry",
+    "Patterns": "chatseal.capture.patterns",
     "RestoreOptions": "chatseal.snapshots.restore",
     "Snapshot": "chatseal.snapshots.store",
     "Store": "chatseal.snapshots.store",

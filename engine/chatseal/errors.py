@@ -217,6 +217,7 @@ class ObjectMissingError(ChatsealError):
     """The store has no object of that name."""
 
     exit_code = EXIT_NOT_THERE
+    remedy = "Something that was stored is gone, or has not arrived yet; `chatseal check` says which snapshots need it."
 
 
 class ObjectExistsError(ChatsealError):
@@ -227,6 +228,7 @@ class NoStoreError(ChatsealError):
     """There is no store at that address, or no such snapshot, or no such name in the snapshot."""
 
     exit_code = EXIT_NOT_THERE
+    remedy = "Check the name; `chatseal snapshots` lists snapshots, and `chatseal ls` what is in one."
 
 
 class StoreExistsError(ChatsealError):

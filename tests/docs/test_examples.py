@@ -26,7 +26,7 @@ _CHECKER = doctest.OutputChecker()
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The reader's: `chatseal` and `python` are this interpreter's, wherever the folder."""
-    bin_folder = tmp_path_factory.mktemp("bin")
+    bin_folder, places = tmp_path_factory.mktemp("bin"), tmp_path_factory.mktemp("places")
     for name, line in {"chatseal": "-m chatseal ", "python": ""}.items():
         script = bin_folder / name
         script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {line}"$@"\n')
@@ -39,6 +39,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "PYTHONWARNINGS": "error",
         "CHATSEAL_CONFIG": "chatseal.toml",
+        "CHATSEAL_STATE_DIR": str(places / "state"),
+        "CHATSEAL_CACHE_DIR": str(places / "cache"),
     }
 
 

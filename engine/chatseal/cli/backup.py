@@ -91,8 +91,7 @@ def command(
 ) -> int:
     """Make a snapshot of SRC, files, folders and SQLite databases, in STORE. Only what changed since the snapshot before is sent.
 
-    A database is copied as it is at one moment, while its application goes on writing; `chatseal doctor` and docs/capture.md say how, and
-    what is refused. SRC `-` is standard input.
+    A database is copied as it is at one moment, while its application goes on writing. SRC `-` is standard input.
 
     Nothing in the store tells a name or content. If the command is interrupted at any moment, what was backed up before stays whole, and
     the next run sends nothing again that had arrived. What cannot be read is left out and named, with exit code 3.

@@ -83,7 +83,8 @@ def _record(done: "Checked") -> dict[str, object]:
 
 def _text(done: "Checked") -> str:
     read = f", {done.packs_read} of them read" if done.packs_read else ""
-    what = f"{done.snapshots} snapshots in {done.packs} packs{read}, {amounts.amount(done.store_bytes)}"
-    spare = f"; {done.unreferred} packs are of no snapshot" if done.unreferred else ""
-    found = f"{len(done.broken)} objects are damaged or missing" if done.broken else "everything is whole"
+    packs = f"{done.packs} {'pack' if done.packs == 1 else 'packs'}"
+    what = f"{done.snapshots} {'snapshot' if done.snapshots == 1 else 'snapshots'} in {packs}{read}, {amounts.amount(done.store_bytes)}"
+    spare = f"; packs of no snapshot: {done.unreferred}" if done.unreferred else ""
+    found = f"objects damaged or missing: {len(done.broken)}" if done.broken else "everything is whole"
     return f"checked {what}: {found}{spare}, in {amounts.duration(done.seconds)}"

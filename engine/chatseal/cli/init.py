@@ -3,7 +3,7 @@
 import click
 
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key_options import Keys, sealing_keys
+from chatseal.cli.key_options import Keys, store_keys
 from chatseal.cli.output import Output
 
 
@@ -17,19 +17,20 @@ from chatseal.cli.output import Output
     ],
 )
 @click.argument("url", metavar="STORE")
-@sealing_keys
+@store_keys
 @pass_output
 def command(out: Output, url: str, keys: Keys) -> None:
     """Make an empty store for snapshots at STORE: a new or empty folder, or s3://, gs:// or az:// with a bucket and a prefix.
 
-    The options for keys say who can open it: each of them alone opens all snapshots. A public key cannot: whoever keeps the store could
-    put another one in its place. What the place can do is tried out with two small objects.
+    The options for keys say who can open it: each of them alone opens all snapshots. There are no public keys for stores: whoever keeps
+    the store could put another one in its place. What the place can do is tried out with a small object.
 
     The key is all that opens the store. Keep it elsewhere, on paper too: `chatseal key sheet` prints it.
     """
     from chatseal.snapshots.store import Store
 
-    holders = keys.holders(out)
+    holders = keys.holders(out, public=False)
+    out.subject = url if "@" not in url else "the store"
     with Store.create(url, holders) as store:
         record = {"store": store.url, "id": store.id, "generation": store.config.generation, "puts_absent": store.config.puts_absent}
         out.result(record, f"made a store at {store.url}")

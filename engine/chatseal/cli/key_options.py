@@ -62,13 +62,13 @@ class Keys:
         chosen = _chosen()
         return chosen.openers(out) if chosen and not (chosen.ask_password or chosen.ask_key) else []
 
-    def holders(self, out: Output) -> list[Holder]:
-        """The holders to seal for. A password is asked for twice, and its weakness is said."""
+    def holders(self, out: Output, *, public: bool = True) -> list[Holder]:
+        """The holders to seal for, no public keys unless *public*. A password is asked for twice, and its weakness is said."""
         if not self:
             if not (chosen := _chosen()):
                 raise _nothing_named()
-            return chosen.holders(out)
-        found: list[Holder] = [_sealer(name, self._opener(name, give, out)) for name, give in self.keys]
+            return chosen.holders(out, public=public)
+        found: list[Holder] = [_sealer(name, self._opener(name, give, out), public) for name, give in self.keys]
         if self.ask_key:
             found.append(BackupKey.from_digits(sources.from_prompt("Backup key: ")))
         found += [self._public(path, out) for path in self.public]
@@ -149,8 +149,10 @@ def new_password() -> Password:
     return Password(first)
 
 
-def _sealer(name: str, key: BackupKey | PrivateKey) -> BackupKey:
+def _sealer(name: str, key: BackupKey | PrivateKey, public: bool) -> BackupKey:
     if isinstance(key, PrivateKey):
+        if not public:
+            raise WrongKindError(f"{name} holds a private key; a store is for backup keys and passwords")
         raise WrongKindError(f"{name} holds a private key, which only opens; seal for its public key, --to {name}.pub")
     return key
 
@@ -228,6 +230,12 @@ def sealing_keys(function: F) -> F:
     """Options that say whom to seal for; the command gets them as `keys`, a Keys."""
     help = "File with a backup key. All of these can be given several times: each key opens the file alone."
     return _role("keys", "", OPTIONS, help)(function)
+
+
+def store_keys(function: F) -> F:
+    """Options that say who shall open a store; the command gets them as `keys`, a Keys."""
+    help = "File with a backup key. All of these can be given several times: each key opens the store alone."
+    return _role("keys", "", SOURCES, help)(function)
 
 
 def new_keys(function: F) -> F:

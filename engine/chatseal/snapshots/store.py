@@ -11,7 +11,7 @@ from typing import Any, Self
 from chatseal import events
 from chatseal.capture.entry import Entry
 from chatseal.capture.stream import Readable
-from chatseal.errors import NoStoreError, ObjectExistsError, ObjectMissingError, StoreChangedError, StoreExistsError
+from chatseal.errors import NoStoreError, ObjectExistsError, ObjectMissingError, StoreChangedError, StoreExistsError, WrongKeyError
 from chatseal.events import Report
 from chatseal.format.object_names import CONFIG_NAME
 from chatseal.keys.slots import Holder, Opener, openers_of
@@ -170,6 +170,41 @@ class Snapshot:
         return self._record.time
 
     @property
+    def host(self) -> str:
+        """The name of the machine that made it."""
+        return self._record.manifest.host
+
+    @property
+    def user(self) -> str:
+        """The name of who made it there."""
+        return self._record.manifest.user
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What was backed up: whole paths on that machine, and streams, as `stream:NAME`."""
+        return self._record.manifest.sources
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What its maker tagged it with."""
+        return self._record.manifest.tags
+
+    @property
+    def size(self) -> int:
+        """Bytes of all content in it."""
+        return self._record.manifest.size
+
+    @property
+    def bytes_added(self) -> int:
+        """Bytes that the store got for it, but for its own manifest."""
+        return self._record.manifest.bytes_added
+
+    @property
+    def skipped(self) -> int:
+        """Names that could not be read, and are not in it."""
+        return self._record.manifest.skipped
+
+    @property
     def record(self) -> Record:
         """Its object's name and all that it says of itself."""
         return self._record
@@ -217,7 +252,12 @@ def _open_config(objects: ObjectStore, key: Opener | Sequence[Opener]) -> Config
         error = NoStoreError(f"there is no store at {objects.url}")
         error.remedy = "Check the address; `chatseal init STORE` makes a new store."
         raise error from None
-    return Config.open(data, openers_of(key))
+    try:
+        return Config.open(data, openers_of(key))
+    except WrongKeyError as error:
+        raise WrongKeyError(f"wrong key: it does not open the store at {objects.url}").with_remedy(
+            "Use a key that the store was made for; `chatseal init` was given it."
+        ) from error
 
 
 def _has_config(objects: ObjectStore) -> bool:
