@@ -1,7 +1,6 @@
 """The manifest: what is written is read, and nothing else."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -40,10 +39,10 @@ def test_a_manifest_comes_back(
     seconds: float,
 ) -> None:
     maps = tuple(map(tuple, chain))
-    names = ("entries", "size", "bytes_read", "bytes_added", "skipped")
-    counts = dict(zip(names, numbers, strict=True))
-    manifest = Manifest(time, *texts, sequence, tuple(lists[0]), maps, previous, tuple(lists[1]), **counts)
-    manifest = replace(manifest, seconds=seconds)
+    entries, size, was_read, added, skipped = numbers
+    manifest = Manifest(
+        time, *texts, sequence, tuple(lists[0]), maps, previous, tuple(lists[1]), entries, size, was_read, added, skipped, seconds
+    )
     found = Manifest.parse(manifest.encode())
     assert found == manifest
     assert found.time.tzinfo is UTC

@@ -1,4 +1,4 @@
-"""The vectors of docs/format.md, section 10, through every way of opening a file."""
+"""The vectors of docs/format.md, section 11, through every way of opening a file."""
 
 import base64
 import hashlib
