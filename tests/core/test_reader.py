@@ -1,10 +1,12 @@
 """Files that are read by threads with descriptors of their own."""
 
 import errno
+import gc
 import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -101,16 +103,23 @@ def native_threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
+def ends_with(threads: int) -> bool:
+    """Whether there are that many threads soon: one that was joined is seen for a moment longer."""
+    return any(native_threads() == threads or time.sleep(0.01) for _ in range(500))
+
+
 def test_threads_are_there_only_while_files_are_open_and_no_descriptor_is_seen(path: Path) -> None:
+    gc.collect()
+    time.sleep(0.05)
     threads, descriptors = native_threads(), os.listdir("/proc/self/fd")
     files = [_pages.File(bytes(path)) for _ in range(100)]
     assert threads < native_threads() <= threads + 8
     assert os.listdir("/proc/self/fd") == descriptors
     del files
-    assert native_threads() == threads
+    assert ends_with(threads)
     with pytest.raises(OSError):
         _pages.File(b"/nothing/there")
-    assert native_threads() == threads
+    assert ends_with(threads)
 
 
 def test_a_pipe_that_the_program_closes_is_not_kept_open_by_the_reader(path: Path) -> None:
