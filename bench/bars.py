@@ -302,3 +302,17 @@ def alone(plan: Plan) -> Iterator[Bar]:
     ):
         rate = len(data) / median(run() for _ in range(3)) / 1e9
         yield Bar(f"{words}, alone", "", f"{rate:.1f} GB/s", rate, None)
+
+
+def uploads(plan: Plan) -> Iterator[Bar]:
+    """1 GB in objects of 32 MiB to an S3 server on loopback, against obstore alone."""
+    import upload  # starts servers, and needs what the tests of stores need
+
+    what, bar = "upload of 32 MiB objects to an S3 server, against obstore alone", f">= {upload.BAR:.2f}"
+    if upload.missing():
+        yield Bar(what, bar, f"not measured: {upload.missing()}", 0.0, None)
+        return
+    times = upload.measure(plan.database.stat().st_size, max(3, plan.rounds // 2))
+    share, (low, high) = times.share("uploads", "obstore"), times.spread("uploads", "obstore")
+    words = f"{share:.3f} ({low:.3f} to {high:.3f}; {times.median('uploads'):.2f} s, obstore {times.median('obstore'):.2f} s)"
+    yield Bar(what, bar, words, share, share >= upload.BAR)

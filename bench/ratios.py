@@ -15,7 +15,7 @@ import inputs
 import machine
 from bars import Bar, Plan
 
-PARTS = ("alone", "seal", "unseal", "serial", "disk", "reads", "messages", "files", "start", "memory")
+PARTS = ("alone", "seal", "unseal", "serial", "disk", "reads", "messages", "files", "start", "memory", "upload")
 
 
 def measure(plan: Plan, parts: list[str], files_total: int, large: int) -> Iterator[Bar]:
@@ -31,6 +31,7 @@ def measure(plan: Plan, parts: list[str], files_total: int, large: int) -> Itera
         "files": lambda: bars.many_files(plan, 2000, files_total),
         "start": lambda: bars.starting(plan.rounds),
         "memory": lambda: bars.memory(plan, [64_000_000, large]),
+        "upload": lambda: bars.uploads(plan),
     }
     for part in parts:
         yield from work[part]()

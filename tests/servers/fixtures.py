@@ -17,7 +17,7 @@ def _fresh() -> str:
     return f"tests/{secrets.token_hex(6)}"
 
 
-def _s3(port: int, access_key: str, secret_key: str) -> Bucket:
+def s3_bucket(port: int, access_key: str, secret_key: str) -> Bucket:
     environment = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": access_key,
@@ -32,7 +32,7 @@ def start_swift() -> Bucket:
     server = swift.Swift()
     atexit.register(server.stop)
     make_s3_bucket(server.port, NAME, swift.ACCESS_KEY, swift.SECRET_KEY)
-    return _s3(server.port, swift.ACCESS_KEY, swift.SECRET_KEY)
+    return s3_bucket(server.port, swift.ACCESS_KEY, swift.SECRET_KEY)
 
 
 @cache
@@ -54,7 +54,7 @@ def start_moto() -> Bucket:
     atexit.register(server.stop)
     access_key, secret_key = "moto-access-71c2", "moto-secret-0e4d"
     make_s3_bucket(server.port, NAME, access_key, secret_key)
-    return _s3(server.port, access_key, secret_key)
+    return s3_bucket(server.port, access_key, secret_key)
 
 
 def _enter(reason: str, start: Callable[[], Bucket], monkeypatch: pytest.MonkeyPatch) -> Bucket:

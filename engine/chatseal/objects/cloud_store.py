@@ -43,7 +43,8 @@ class CloudStore:
         self.url = f"{scheme}://{bucket}" + (f"/{prefix}" if prefix else "")
         self._patience = patience or Patience()
         self._client = cloud_clients.make(scheme, bucket, prefix, self._patience, self._patience.answer)
-        self._large = cloud_clients.make(scheme, bucket, prefix, self._patience, self._patience.put)
+        # For puts of more than SMALL, whose answers take longer.
+        self.large_client = cloud_clients.make(scheme, bucket, prefix, self._patience, self._patience.put)
 
     def put(self, name: str, data: "Buffer | Sequence[Buffer]", *, absent: bool = False) -> None:
         check_name(name)
@@ -119,7 +120,7 @@ class CloudStore:
 
         if pieces.length > WHOLE_MAX or (pieces.pace and pieces.length > 2 * PACED_PART):
             part, at_once = (PACED_PART, 1) if pieces.pace else (PART, 4)
-            obstore.put(self._large, name, iter(pieces), use_multipart=True, chunk_size=part, max_concurrency=at_once)
+            obstore.put(self.large_client, name, iter(pieces), use_multipart=True, chunk_size=part, max_concurrency=at_once)
         else:
             obstore.put(self._for(pieces), name, pieces.views(), use_multipart=False)
 
@@ -137,7 +138,7 @@ class CloudStore:
             raise refused
 
     def _for(self, pieces: Pieces) -> "Client":
-        return self._client if pieces.length <= SMALL else self._large
+        return self._client if pieces.length <= SMALL else self.large_client
 
     def _holds(self, name: str, pieces: Pieces) -> bool:
         try:
