@@ -22,7 +22,6 @@ MIB = 1 << 20
 PIECE = b"\x55" * MIB
 SEED = 1
 FILE_MIN, FILE_MAX, FILE_SIGMA = 4 << 10, 200_000_000, 2.0  # bytes, bytes, and the spread of the logarithm
-NEW, DAY_MS = 0.005, 86_400_000  # messages of a day for each one there is; milliseconds
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -45,8 +44,9 @@ def choose_folder(chosen: Path | None) -> None:
 
 
 def size(text: str) -> int:
-    """Bytes meant by 64M, 1G or a plain number; units are decimal, as on a disk's label."""
-    unit = UNITS.get(text[-1:].upper(), 1)
+    """Bytes meant by 64M, 1G, 1GB or a plain number; units are decimal, as on a disk's label."""
+    text = text.upper().removesuffix("B")
+    unit = UNITS.get(text[-1:], 1)
     return int(float(text[:-1] if unit > 1 else text) * unit)
 
 
@@ -72,51 +72,13 @@ def warm(where: Path, size: int) -> None:
 
 def chat(size: int) -> Path:
     """A chat database of about *size* bytes."""
-    module = _sample()
+    module = generator()
     digest = hashlib.sha256(SAMPLE.read_bytes()).hexdigest()[:8]
     path = folder() / f"chat-{size}-{digest}.db"
     if not path.exists():
         print(f"making a chat database of {size / 1e6:.0f} MB, about 12 MB a second ...", file=sys.stderr)
         module.write_sample(path, size, seed=SEED)
     return path
-
-
-def next_day(database: Path) -> Path:
-    """The same chat database a day later: NEW of its messages more, each like one of the old ones said again, with their receipts."""
-    path = database.with_name(f"{database.stem}-next{database.suffix}")
-    if not path.exists():
-        part = path.with_suffix(".part")
-        shutil.copyfile(database, part)
-        with closing(sqlite3.connect(part)) as connection, connection:
-            _say_again(connection, random.Random(SEED))
-        part.rename(path)
-    return path
-
-
-def _say_again(connection: sqlite3.Connection, chance: random.Random) -> None:
-    last, now = connection.execute("SELECT max(_id), max(timestamp) FROM message").fetchone()
-    count = int(last * NEW)
-    for number in range(last + 1, last + count + 1):
-        connection.execute(
-            """INSERT INTO message SELECT ?1, chat_row_id, from_me, ?2, sender_jid_row_id, status, broadcast, recipient_count,
-                origination_flags, origin, ?3, ?3, ?3, message_type, text_data, starred, lookup_tables, message_add_on_flags, ?1
-                FROM message WHERE _id = ?4""",
-            (number, chance.randbytes(16).hex().upper(), now + (number - last) * DAY_MS // count, old := chance.randint(1, last)),
-        )
-        connection.execute(
-            """INSERT INTO receipt_user (message_row_id, receipt_user_jid_row_id, receipt_timestamp, read_timestamp)
-                SELECT ?1, receipt_user_jid_row_id, ?2, ?2 FROM receipt_user WHERE message_row_id = ?3""",
-            (number, now, old),
-        )
-    connection.execute(
-        """INSERT INTO message_fts (docid, content, fts_jid, fts_namespace)
-            SELECT _id, lower(text_data), chat_row_id, 0 FROM message WHERE _id > ? AND text_data IS NOT NULL""",
-        (last,),
-    )
-    connection.execute(
-        """UPDATE chat SET (last_message_row_id, sort_timestamp) =
-            (SELECT _id, timestamp FROM message WHERE chat_row_id = chat._id ORDER BY _id DESC LIMIT 1)"""
-    )
 
 
 def text(size: int) -> bytes:
@@ -188,7 +150,8 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _sample() -> ModuleType:
+def generator() -> ModuleType:
+    """`chatseal.sample` of this tree."""
     name = "bench_sample"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, SAMPLE)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import days
 import inputs
 import machine
 from chatseal.cli.compare import table
@@ -54,8 +55,7 @@ def main() -> int:
     parser.add_argument("--plot", type=Path, help="write a picture of speed against size to this .svg or .png too")
     given = parser.parse_args()
     inputs.choose_folder(given.folder)
-    source = inputs.chat(given.size)
-    later = inputs.next_day(source)
+    source, later = days.pair(given.size)
     here = [peer for peer in PEERS if not peer.missing()]
     contest = Contest(source, later, peers=here, levels=given.levels, threads=given.threads, rounds=given.rounds)
     print(machine.describe())
