@@ -13,8 +13,8 @@ from chatseal.capture.database import open_database
 from chatseal.capture.entry import Entry
 from chatseal.capture.image import Image
 from chatseal.capture.options import CaptureOptions
-from chatseal.capture.stream import Readable
-from chatseal.errors import CaptureError, ChatsealError, SourceChangedError, StoreFailedError
+from chatseal.capture.stream import CommandImage, Readable
+from chatseal.errors import CaptureError, ChatsealError, IntegrityError, ObjectMissingError, SourceChangedError, StoreFailedError
 from chatseal.events import Report, Reporter
 from chatseal.format import object_names
 from chatseal.format.manifest import Manifest
@@ -72,7 +72,9 @@ class _Run:
         self._began, self._time = time.perf_counter(), datetime.now(UTC)
         self._journal = Journal(store)
         self._lock = threading.Lock()
+        self._left: dict[str, list[Fragment]] = {}  # by runs that were cut off
         self._sent: list[str] = []  # packs that the store has acknowledged
+        self._begun: dict[str, bool] = {}  # streams that were opened, and whether that is possible once only
         self._read = self._added = self._packs = 0
         self._held = 0.0
         self._skipped: list[tuple[str, str]] = []
@@ -84,7 +86,6 @@ class _Run:
         parent, table = self._parent(known.parent(catalogue.this_host(), named))
         chain: Chain = parent.manifest.maps if parent is not None else ()
         earlier = {path: units.entry for path, units in table.entries.items()}
-        left = self._journal.names()
         for _ in range(ATTEMPTS):
             with Uploads(self._store.objects, objects=IN_FLIGHT, memory=MEMORY, limit=self._options.limit_upload) as uploads:
                 seen = self._capture(table, earlier, uploads)
@@ -97,20 +98,21 @@ class _Run:
             if not lost:
                 manifest = self._manifest(known, named, chain, table)
                 if self._confirm(name, pending, manifest):
-                    self._journal.remove([*left, *self._sent])
+                    self._journal.remove({*self._sent, *(part.place.name for path in table.entries for part in self._left.get(path, ()))})
                     return self._result(name, manifest, parent)
             references.withdraw(self._store, pending)
             table.drop_packs(lost)
+            self._journal.remove(lost)
             chain, earlier = (), {path: entry for path, entry in earlier.items() if path in table.entries}
         raise StoreFailedError("the store loses objects, or somebody removes them, faster than they can be sent")
 
     def _parent(self, found: Record | None) -> tuple[Record | None, PageTable]:
-        """What to compare with: nothing, if it cannot be read."""
+        """What to compare with: nothing, if it is damaged. That it cannot be fetched now is no reason to send everything."""
         if found is None:
             return None, PageTable()
         try:
             return found, map_chain.load(self._store, found.manifest.maps)
-        except (ChatsealError, OSError) as error:
+        except (IntegrityError, ObjectMissingError) as error:
             self._warnings.append(f"snapshot {found.id} cannot be used to compare with, so everything is sent: {error}")
             return None, PageTable()
 
@@ -119,7 +121,7 @@ class _Run:
     def _capture(self, table: PageTable, earlier: dict[str, Entry], uploads: Uploads) -> set[str]:
         """Bring *table* up to what the sources are now; the paths that were there."""
         options = self._options
-        fragments = self._journal.fragments()
+        fragments = self._left = self._journal.fragments()
         self._skipped, self._warnings, seen = [], list(self._warnings), set[str]()
         with ExitStack() as stack:
             unchanged = {path: entry for path, entry in earlier.items() if table.entries[path].is_whole()}
@@ -164,6 +166,10 @@ class _Run:
             if entry.same_as or entry.type in ("folder", "link"):
                 table.entries[path] = Units(replace(entry, size=0), UNIT_MIN, 0)
                 seen.add(path)
+            elif path in self._begun and path in table.entries and table.entries[path].is_whole():
+                seen.add(path)
+            elif self._begun.get(path):
+                raise StoreFailedError(f"the store has lost objects, and {path} cannot be read a second time")
             elif path in unchanged and entry.is_unchanged(unchanged[path]):
                 table.entries[path].entry = entry
                 seen.add(path)
@@ -173,6 +179,8 @@ class _Run:
                 except (ChatsealError, OSError) as error:
                     capture.skip(entry, error)
                     continue
+                if entry.type == "stream":
+                    self._begun[path] = not isinstance(image, CommandImage)
                 units = table.entries.get(path)
                 count = units_of(image.length, image.unit) if image.length is not None else 0
                 if units is None or units.unit != image.unit:

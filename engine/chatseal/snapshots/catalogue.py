@@ -80,16 +80,24 @@ def read(store: SealedStore) -> Catalogue:
             return None
         except IntegrityError as error:
             return info.name, error
-        return Record(info.name, manifest, min(manifest.time, datetime.fromtimestamp(info.modified, UTC)))
+        return Record(info.name, manifest, min(manifest.time, _moment(info.modified)))
 
     with ThreadPoolExecutor(_FETCHERS, "chatseal-catalogue") as pool:
         found = list(pool.map(fetch, infos))
-    names = {info.name for info in infos}
-    for name in store.kept(object_names.SNAPSHOTS):
-        if name not in names:
-            store.drop_copy(name)
+    store.drop_copies(object_names.SNAPSHOTS, {info.name for info in infos})
+    if not any(isinstance(item, tuple) for item in found):
+        maps = {part for record in found if isinstance(record, Record) for parts in record.manifest.maps for part in parts}
+        store.drop_copies(object_names.MAPS, maps)
     records = sorted((item for item in found if isinstance(item, Record)), key=lambda r: (r.time, r.manifest.sequence, r.name))
     return Catalogue(tuple(records), tuple(item for item in found if isinstance(item, tuple)))
+
+
+def _moment(modified: float) -> datetime:
+    """When the store says that it got an object; what is no time at all counts as long ago, which never makes a snapshot the latest."""
+    try:
+        return datetime.fromtimestamp(modified, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def this_host() -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatseal import _pages, events
-from chatseal.errors import ChatsealError, IntegrityError
+from chatseal.errors import ChatsealError, IntegrityError, ObjectMissingError
 from chatseal.events import Report, Reporter
 from chatseal.format import object_names
 from chatseal.sealing.budget import Budget
@@ -43,6 +43,7 @@ def check(store: SealedStore, options: CheckOptions, *, progress: Report | None 
 class _Check:
     def __init__(self, store: SealedStore, options: CheckOptions, progress: Report | None) -> None:
         self._store, self._options, self._progress = store, options, progress
+        self._fresh = SealedStore(store.objects, store.config, copies=False)  # a good copy here says nothing of the object there
         self._began = time.perf_counter()
         self._broken: dict[str, str] = {}  # objects, and what is wrong with them
         self._packs: dict[str, PackPlace] = {}
@@ -50,7 +51,7 @@ class _Check:
         self._read = self._checked = 0
 
     def run(self) -> events.Checked:
-        known = catalogue.read(self._store)
+        known = catalogue.read(self._fresh)
         self._broken |= {name: str(error) for name, error in known.damaged}
         sizes = {info.name: info.size for info in self._store.objects.list(object_names.PACKS)}
         for chain in _longest({record.manifest.maps for record in known.records}):
@@ -67,20 +68,42 @@ class _Check:
     def _check_chain(self, chain: map_chain.Chain) -> None:
         """Everything about the maps: that they are whole, and that each leads to a whole table after the one before."""
         table = PageTable()
+        is_whole = True
         for number, parts in enumerate(chain):
+            if not is_whole:  # nothing can be put together any more, but each part can be looked at
+                self._broken |= self._broken_parts(parts)
+                continue
             try:
-                with map_chain.stream(self._store, parts) as stream:
+                with map_chain.stream(self._fresh, parts) as stream:
                     before, table.referred = table.referred, set()
                     table.apply(stream, full=number == 0)
                     self._of_map[parts] = table.referred
                     table.referred = before | table.referred
-            except (IntegrityError, ChatsealError) as error:
-                for name in parts:
-                    self._broken.setdefault(name, str(error))
-                break
+            except ChatsealError as error:
+                reason = self._fault(error)
+                self._broken |= self._broken_parts(parts) or dict.fromkeys(parts, reason)
+                is_whole = False
         for place in table.packs:
             if self._packs.setdefault(place.name, place) != place:
                 self._broken[place.name] = "two maps tell different lengths of it"
+
+    def _broken_parts(self, parts: Parts) -> dict[str, str]:
+        """Those of a map's parts that are no whole objects, and why."""
+        found = {}
+        for name in parts:
+            try:
+                self._fresh.read(name, map_chain.PART_MAX)
+            except ChatsealError as error:
+                found[name] = self._fault(error)
+        return found
+
+    def _fault(self, error: ChatsealError) -> str:
+        """What is wrong with an object. Raises *error* if it is the store that does not answer."""
+        if isinstance(error, ObjectMissingError):
+            return "it is missing"
+        if not isinstance(error, IntegrityError) and not self._store.is_reachable():
+            raise error
+        return str(error)
 
     def _read_data(self) -> None:
         places = [place for place in self._packs.values() if place.name not in self._broken]
@@ -97,8 +120,8 @@ class _Check:
                         of_pack = rows[np.searchsorted(rows["pack"], number) : np.searchsorted(rows["pack"], number, "right")]
                         self._compare(place, plain, of_pack)
                         self._checked += 1
-                    except IntegrityError as error:
-                        self._broken[place.name] = str(error)
+                    except ChatsealError as error:
+                        self._broken[place.name] = self._fault(error)
                     self._read += place.plain
                     reporter.tick(self._read)
         reporter.finish(self._read)
@@ -128,7 +151,7 @@ class _Check:
                 raise IntegrityError(f"{place.name} does not hold what a map says")
 
     def _result(self, records: Sequence[Record], sizes: dict[str, int]) -> events.Checked:
-        hurt = []
+        hurt = [name.rpartition("-")[2] for name in self._broken if name.startswith(object_names.SNAPSHOTS)]
         for record in records:
             needed = {part for parts in record.manifest.maps for part in parts}
             needed |= {name for parts in record.manifest.maps for name in self._of_map.get(parts, ())}
@@ -136,7 +159,7 @@ class _Check:
                 hurt.append(record.id)
         referred = set(self._packs)
         return events.Checked(
-            len(records),
+            len(records) + sum(name.startswith(object_names.SNAPSHOTS) for name in self._broken),
             len(referred),
             self._checked,
             self._read,

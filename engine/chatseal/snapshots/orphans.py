@@ -5,7 +5,8 @@ says for known, if the content is still the same and the store still has the pac
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -33,6 +34,7 @@ from chatseal.snapshots.sealed_store import SealedStore
 
 _KIND = "orphan"
 _LONGEST = 64 << 20
+LIFE = 14 * 24 * 3600  # seconds; by then whoever prunes has removed the pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ class Journal:
         places.write_whole(self._path(name), data)
 
     def fragments(self) -> dict[str, list[Fragment]]:
-        """What earlier runs left, by path. A record that cannot be read is dropped: its pack is sent again."""
+        """What earlier runs left, by path, the later one after the earlier one where both sent the same unit.
+
+        A record that cannot be read is dropped: its pack is sent again."""
         found: dict[str, list[Fragment]] = {}
         for name in self.names():
             try:
@@ -69,17 +73,25 @@ class Journal:
         return found
 
     def names(self) -> list[str]:
-        """The packs that are remembered."""
-        try:
-            children = os.listdir(self._folder)
-        except FileNotFoundError:
-            return []
-        return [name for child in sorted(children) if object_names.is_name(name := object_names.PACKS + child)]
+        """The packs that are remembered, oldest first. What is too old, or was left by a run that was killed, is removed."""
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self._folder) as scan:
+            for entry in scan:
+                with suppress(OSError):
+                    about = entry.stat(follow_symlinks=False)
+                    name = object_names.PACKS + entry.name
+                    is_record = object_names.is_name(name)
+                    if places.is_old(about, LIFE if is_record else places.LIFE):
+                        os.unlink(entry)
+                    elif is_record:
+                        found.append((about.st_mtime_ns, name))
+        return [name for _, name in sorted(found)]
 
-    def remove(self, names: list[str]) -> None:
+    def remove(self, names: Iterable[str]) -> None:
         """Forget packs: they are in a snapshot now, or in the store no more."""
         for name in names:
-            self._path(name).unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path(name).unlink()
 
     def _read(self, name: str) -> Iterator[tuple[str, Fragment]]:
         with open(self._path(name), "rb") as file:

@@ -2,11 +2,13 @@
 
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from chatseal.sealing.target import PRIVATE, FileTarget
 
+LIFE = 24 * 3600  # seconds
 STATE, CACHE = "CHATSEAL_STATE_DIR", "CHATSEAL_CACHE_DIR"
 
 
@@ -32,6 +34,11 @@ def make_private(folder: Path) -> Path:
     """Make *folder* and what is missing above it, for this user alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def is_old(about: os.stat_result, life: float = LIFE) -> bool:
+    """Whether a file was written more than *life* seconds ago; a day: no run that made it is still at work."""
+    return time.time() - about.st_mtime > life
 
 
 def write_whole(path: Path, data: bytes) -> None:

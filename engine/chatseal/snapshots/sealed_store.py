@@ -4,13 +4,14 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from cryptography.hazmat.primitives import hashes, hmac
 
-from chatseal.errors import ChatsealError, DamagedError, IntegrityError, ObjectMissingError
+from chatseal.errors import ChatsealError, DamagedError, IntegrityError, ObjectMissingError, StoreFailedError
 from chatseal.format import object_names
 from chatseal.keys.epoch_key import EpochKey
 from chatseal.objects.object_store import ObjectStore
@@ -74,7 +75,7 @@ class SealedStore:
 
     def read(self, name: str, longest: int) -> bytes:
         """What the object *name* of the store holds. Raises ObjectMissingError, IntegrityError and what stores raise."""
-        return self.unseal(name, self.objects.get(name, longest + longest // 8 + _SPARE), longest)
+        return self.unseal(name, self._get(name, longest), longest)
 
     def read_kept(self, name: str, longest: int) -> bytes:
         """The same, from this machine's copy if there is a good one."""
@@ -85,10 +86,27 @@ class SealedStore:
                     return self.unseal(name, file.read(longest + longest // 8 + _SPARE), longest)
             except (OSError, ChatsealError):
                 pass
-        data = self.objects.get(name, longest + longest // 8 + _SPARE)
+        data = self._get(name, longest)
         plain = self.unseal(name, data, longest)
         self.keep(name, [data])
         return plain
+
+    def _get(self, name: str, longest: int) -> bytes:
+        limit = longest + longest // 8 + _SPARE
+        try:
+            return self.objects.get(name, limit)
+        except StoreFailedError:
+            if self.objects.info(name).size > limit:  # the object's fault, not that of the way to it
+                raise DamagedError(f"{name} is longer than such an object can be") from None
+            raise
+
+    def is_reachable(self) -> bool:
+        """Whether the store answers: if so, what failed before was about one object."""
+        try:
+            self.objects.info(object_names.CONFIG_NAME)
+        except (ChatsealError, OSError):
+            return False
+        return True
 
     def keep(self, name: str, pieces: Iterable[bytes]) -> None:
         """Keep a copy of an object on this machine. That it cannot be kept is no failure."""
@@ -102,19 +120,19 @@ class SealedStore:
                 file.writelines(pieces)
             os.replace(part, path)
         except OSError:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
 
-    def kept(self, folder: str) -> list[str]:
-        """Names of the objects in *folder* of which there are copies."""
+    def drop_copies(self, folder: str, needed: Container[str]) -> None:
+        """Of the copies of objects in *folder* keep only those of *needed*, and what another run may be making just now."""
         path = self._copy(folder)
-        if path is None or not path.is_dir():
-            return []
-        return [name for child in os.listdir(path) if object_names.is_name(name := folder + child)]
-
-    def drop_copy(self, name: str) -> None:
-        """Keep the copy of an object no longer."""
-        if path := self._copy(name):
-            path.unlink(missing_ok=True)
+        if path is None:
+            return
+        with suppress(OSError), os.scandir(path) as scan:
+            for entry in scan:
+                with suppress(OSError):
+                    if folder + entry.name not in needed and places.is_old(entry.stat(follow_symlinks=False)):
+                        os.unlink(entry)
 
     def open(self, name: str, length: int | None = None) -> SealedReader:
         """The object's plaintext as a file, read by ranges from the store. Raises ObjectMissingError, IntegrityError."""
