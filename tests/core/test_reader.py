@@ -105,7 +105,11 @@ def native_threads() -> int:
 
 def ends_with(threads: int) -> bool:
     """Whether there are that many threads soon: one that was joined is seen for a moment longer."""
-    return any(native_threads() == threads or time.sleep(0.01) for _ in range(500))
+    for _ in range(500):
+        if native_threads() == threads:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_threads_are_there_only_while_files_are_open_and_no_descriptor_is_seen(path: Path) -> None:
