@@ -25,6 +25,7 @@ from chatseal.errors import CaptureError, SourceChangedError
 HOT = "SQLITE_READONLY_ROLLBACK"
 UNREADABLE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 HEADER_LEN = 100
+SQLITE_PATH_MAX = 500  # bytes; it opens none that is longer, so no program does that writes to it through SQLite
 
 
 class DatabaseOptions(Protocol):
@@ -60,7 +61,8 @@ class Approach:
                 f"{self._name} is on a file system of kind {shared}, where locks may not reach all who write to it",
                 "Back it up on the machine that writes to it, or say with --allow-network that nobody else does.",
             )
-        if not header.startswith(MAGIC) or len(header) < HEADER_LEN or max(header[18:20]) > WAL_VERSION or not page_length:
+        whole = header.startswith(MAGIC) and len(header) == HEADER_LEN and max(header[18:20]) <= WAL_VERSION and page_length
+        if not whole or len(self._path) > SQLITE_PATH_MAX:
             return self._unreadable(situation)
         try:
             # SQLite reads a log that is there whatever the header says

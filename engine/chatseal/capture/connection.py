@@ -30,7 +30,7 @@ SHARED_FIRST, SHARED_LEN = 0x40000002, 510  # the bytes that every reader of a d
 
 class Connection:
     def __init__(self) -> None:
-        self.path = b""
+        self.path, self.mode = b"", "mode=ro"
         self.database: sqlite3.Connection | None = None
         self.checked: sqlite3.Connection | None = None
         self.shm = -1
@@ -43,11 +43,12 @@ class Connection:
             os.setgroups([])
             os.setgid(int(gid))
             os.setuid(int(uid))
-        self.database = self.connect("mode=rw" if write == "1" else "mode=ro")
+        self.mode = "mode=rw" if write == "1" else "mode=ro"
         return "ok"
 
     def begin(self, busy_seconds: str, hold_seconds: str) -> str:
-        assert self.database is not None
+        if self.database is None:
+            self.database = self.connect(self.mode)
         self.database.execute(f"PRAGMA busy_timeout = {int(float(busy_seconds) * 1000)}")
         self.expired = False
         for _ in range(TRIES):
@@ -100,9 +101,8 @@ class Connection:
         return "expired" if self.expired else "ok"
 
     def end(self) -> str:
-        assert self.database is not None
         self.until = None
-        if self.database.in_transaction:
+        if self.database is not None and self.database.in_transaction:
             self.database.execute("ROLLBACK")
         return "ok"
 
