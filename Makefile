@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test soak fuzz bench bench-peers bench-history sanitize thread-sanitize coverage dist clean lint
 
-demo: $(VENV)/demo-ready
+demo: $(VENV)/core-ready
 	$(BIN)/python bench/demo.py
 
 test: $(VENV)/test-ready build/azurite/ready
@@ -56,10 +56,6 @@ $(VENV)/made:
 $(VENV)/core-ready: $(VENV)/made $(CORE)
 	@bench/system-packages
 	$(PIP) --editable .
-	@touch $@
-
-$(VENV)/demo-ready: $(VENV)/core-ready
-	$(PIP) --editable ".[sample]"
 	@touch $@
 
 $(VENV)/test-ready: $(VENV)/core-ready
