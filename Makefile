@@ -1,4 +1,4 @@
-# make demo    set everything up, then seal, verify, restore and compare a realistic chat database
+# make demo    set everything up, then seal, verify, restore and compare a realistic chat database, and two days of its backups
 # make test    set everything up, then run the whole suite (types and style included)
 # make soak    the full counts of the sampled tests, and 4 GB inputs        make fuzz    random search, FUZZ_SECONDS=300
 # make bench   pytest-benchmark, then the bars as ratios                    make bench-peers    age, gpg, restic, borg, rclone beside it
@@ -37,6 +37,7 @@ lint: $(VENV)/test-ready
 bench: $(VENV)/bench-ready
 	$(PYTEST) bench --benchmark-columns=median,min,max,rounds -p no:cacheprovider
 	$(BIN)/python bench/ratios.py
+	$(BIN)/python bench/backups.py
 
 bench-peers: $(VENV)/bench-ready
 	@bench/system-packages zstd age gnupg restic borgbackup rclone

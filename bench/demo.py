@@ -1,9 +1,11 @@
-"""The main job on a realistic database: seal, verify, restore, compare, with rates, ratio and the share of the limit.
+"""The main jobs on a realistic database: seal, verify, restore, compare, with rates, ratio and the share of the limit; then two days of
+backups of the same database while it is in use, both restored and compared, with the bytes that the second day added.
 
 `make demo` runs it. Every step is the command that a person would type, printed before it runs. DEMO_SIZE (default 256M) is the size of
 the database; DEMO_FOLDER where it lies (default: memory, if there is room, so that the disk is not what is measured)."""
 
 import filecmp
+import json
 import os
 import shutil
 import sqlite3
@@ -15,6 +17,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+import days
 import inputs
 import limit
 
@@ -57,6 +60,58 @@ def share_of_the_limit(database: Path, level: int, key: Path) -> None:
     print(f"  level {level}: {rate:.0f} MB/s on {threads} threads, {share:.0%} of libzstd alone (same frames, same threads, in memory)")
 
 
+def two_days(place: Path, size: int) -> None:
+    """Back up the database while its application has it open, let a day pass in it, back up again, restore both days."""
+    run, database = partial(chatseal, folder=place), place / "msgstore.db"
+    os.environ |= {"CHATSEAL_STATE_DIR": str(place / "state"), "CHATSEAL_CACHE_DIR": str(place / "cache")}
+    store = ("--store", "store", "--key-file", "my.key")
+    print("\ntwo days of backups, while the application has the database open")
+    run("init", "store", "--key-file", "my.key")
+    copies = []
+    for day in (1, 2):
+        if day == 2:
+            print("\na day passes: messages, receipts, pictures and the full-text index, status updates, deletions")
+            days.apply_day(database, size)
+        with closing(sqlite3.connect(database)) as application:  # which has it open while it is backed up
+            application.execute("PRAGMA journal_mode=WAL")
+            application.execute("UPDATE chat SET sort_timestamp = sort_timestamp + 1 WHERE _id = 1")
+            application.commit()
+            run("backup", "msgstore.db", *store)
+            copies.append(place / f"day{day}.db")
+            with closing(sqlite3.connect(copies[-1])) as copy:
+                application.backup(copy)
+    run("snapshots", *store)
+    listed = subprocess.run(
+        [sys.executable, "-m", "chatseal", "snapshots", *store, "--json"], cwd=place, check=True, capture_output=True, text=True
+    ).stdout
+    run("restore", json.loads(listed.splitlines()[0])["snapshot"][:8], "--to", "yesterday", *store)
+    run("restore", "latest", "--to", "today", *store)
+    run("check", "--read-data", *store)
+    print("\ncompare")
+    for copied, folder in zip(copies, ("yesterday", "today"), strict=True):
+        check_same(copied, place / folder / "msgstore.db")
+    changes = days.changes(*copies)
+    print(f"  {changes}")
+
+
+def check_same(wanted: Path, restored: Path) -> None:
+    """Leave the demo if two databases differ in a row, or the second is not whole."""
+    with closing(sqlite3.connect(f"file:{restored}?mode=ro", uri=True)) as connection:
+        (answer,) = connection.execute("PRAGMA integrity_check").fetchone()
+        connection.execute("ATTACH ? AS wanted", (str(wanted),))
+        tables = [name for (name,) in connection.execute("SELECT name FROM wanted.sqlite_master WHERE type='table' AND rootpage > 0")]
+        for table in tables:
+            for one, other in (("main", "wanted"), ("wanted", "main")):
+                if connection.execute(
+                    f'SELECT 1 FROM (SELECT * FROM {one}."{table}" EXCEPT SELECT * FROM {other}."{table}") LIMIT 1'
+                ).fetchone():
+                    sys.exit(f"{restored} differs in the table {table}")
+        (messages,) = connection.execute("SELECT count(*) FROM message").fetchone()
+    if answer != "ok":
+        sys.exit(f"{restored} is broken: {answer}")
+    print(f"  {restored.parent.name}: every row of {len(tables)} tables is the same; integrity check {answer}; {messages} messages")
+
+
 def main() -> None:
     size = inputs.size(os.environ.get("DEMO_SIZE", "256M"))
     with folder(size) as place:
@@ -84,6 +139,7 @@ def main() -> None:
         print("\nspeed")
         for level in LEVELS:
             share_of_the_limit(database, level, key)
+        two_days(place, size)
 
 
 if __name__ == "__main__":
