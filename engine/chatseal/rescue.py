@@ -2,6 +2,8 @@
 
     python rescue.py FILE --key-file K [-o OUT] [--from PUBKEY]     (- is standard input or output; or --password-file P)
 
+A folder in place of FILE is a store of snapshots, whose objects are sealed files: rescue_store.py, if it lies beside this file, opens it.
+
 Written from docs/format.md alone and in its order; the section numbers below are that document's. It shares no code with
 the rest of chatseal, so it is also the oracle that the fast reader is tested against. It reads forward only, holds one
 frame and the seek table, and makes every check of section 5 before it lets go of a byte:
@@ -20,6 +22,7 @@ import contextlib
 import enum
 import hashlib
 import hmac
+import importlib
 import io
 import itertools
 import json
@@ -30,7 +33,7 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import pyzstd
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -40,6 +43,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 if TYPE_CHECKING:  # only public-key slots need cryptography 47 or later: with a backup key a far older one will do
     from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
+
+    Key: TypeAlias = "bytes | str | MLKEM768X25519PrivateKey | Epoch"
 
 # --- Section 1: limits and conventions --------------------------------------------------------------------------------
 
@@ -90,21 +95,39 @@ def read_up_to(source: BinaryIO, size: int) -> bytes:
 
 # --- Section 2: header ------------------------------------------------------------------------------------------------
 
-VERSION_LINE = b"chatseal/v1 sealed\n"
+SLOTS = {
+    "key": rb"key\ [A-Za-z0-9+/]{139}",  # 104 bytes
+    "hpke": rb"hpke\ [A-Za-z0-9+/]{1558}",  # 1168 bytes
+    "password": rb"password\ argon2id\ m=[1-9][0-9]{4,6}\ t=[1-8]\ p=[1-8]\ [A-Za-z0-9+/]{22}\ [A-Za-z0-9+/]{139}",
+    "epoch": rb"epoch\ [1-9][0-9]{0,8}\ [A-Za-z0-9+/]{139}",
+}
+SLOTS_OF = {"sealed": ("key", "hpke", "password"), "config": ("key", "password")}  # of all other kinds: epoch (section 10)
 END_OF_BLOCK = re.compile(rb"\nend [A-Za-z0-9+/]{11} [A-Za-z0-9+/]{43}\n\Z")
-GRAMMAR = re.compile(
-    rb"""chatseal/v1\ sealed\n
-    (?: size\ (?P<size> [1-9][0-9]{1,18} ) \n )?
-    (?P<slots> (?: (?= .{1,4096}\n ) slot\ (?:
-        key\ [A-Za-z0-9+/]{139}                              # 104 bytes
-        | hpke\ [A-Za-z0-9+/]{1558}                          # 1168 bytes
-        | password\ argon2id\ m=[1-9][0-9]{4,6}\ t=[1-8]\ p=[1-8]\ [A-Za-z0-9+/]{22}\ [A-Za-z0-9+/]{139}
-        | (?! key\  | hpke\  | password\  ) [a-z]{1,16} (?: \ [!-~]+ )+   # types unknown here: skipped
-    ) \n ){1,32} )
-    pad\ \.*\n
-    (?P<end> end\ (?P<checksum> .{11} )\ (?P<mac> .{43} ) \n )""",
-    re.VERBOSE,
-)
+
+
+class Epoch(NamedTuple):
+    """What opens the objects of a store that have this number in their name."""
+
+    number: int
+    key: bytes
+
+
+def grammar(kind: str) -> re.Pattern[bytes]:
+    """The header of a file of *kind*."""
+    known = SLOTS_OF.get(kind, ("epoch",))
+    slots, words = (b"|".join(pieces) for pieces in ([SLOTS[word] for word in known], [word.encode() + rb"\ " for word in known]))
+    return re.compile(
+        rb"""chatseal/v1\ %s\n
+        (?: size\ (?P<size> [1-9][0-9]{1,18} ) \n )?
+        (?P<slots> (?: (?= .{1,4096}\n ) slot\ (?:
+            %s
+            | (?! %s ) [a-z]{1,16} (?: \ [!-~]+ )+   # types unknown here: skipped
+        ) \n ){1,32} )
+        pad\ \.*\n
+        (?P<end> end\ (?P<checksum> .{11} )\ (?P<mac> .{43} ) \n )"""
+        % (kind.encode(), slots, words),
+        re.VERBOSE,
+    )
 
 
 class Header(NamedTuple):
@@ -114,28 +137,30 @@ class Header(NamedTuple):
     mac: bytes
 
 
-def read_header(source: BinaryIO) -> Header:
+def read_header(source: BinaryIO, kind: str = "sealed") -> Header:
     """Section 5, steps 1 and 2: blocks until one ends with an end line; grammar and limits; then the checksum."""
+    version_line = f"chatseal/v1 {kind}\n".encode()
     text = block = b""
     while not END_OF_BLOCK.search(block):
         if len(text) == HEADER_MAX:
             raise RescueError(Failure.HEADER_DAMAGED, "no end line")
         block = read_up_to(source, HEADER_STEP)
         text += block
-        if text[: len(VERSION_LINE)] != VERSION_LINE[: len(text)]:
+        if text[: len(version_line)] != version_line[: len(text)]:
             raise RescueError(Failure.NOT_SEALED, "its first line is another")
         if len(block) < HEADER_STEP:  # a payload has other bytes than a header
             cut = re.fullmatch(rb"[\n -~]*", text)
             raise RescueError(Failure.TRUNCATED if cut else Failure.HEADER_DAMAGED, "no end line before the end of the file")
     try:
-        if not (lines := GRAMMAR.fullmatch(text)):
+        if not (lines := grammar(kind).fullmatch(text)):
             raise ValueError("grammar")
         size = int(lines["size"]) if lines["size"] else None
         if size and not PAYLOAD_MIN <= size <= PAYLOAD_MAX:
             raise ValueError("size line")
-        found = re.findall(rb"(?m)^slot (key|hpke|password) (?:(.*) )?(\S+)$", lines["slots"])
-        slots = [(kind, arguments, unbase64(body)) for kind, arguments, body in found]
-        costs = [argon2_cost(arguments) for kind, arguments, _ in slots if kind == b"password"]
+        known = "|".join(SLOTS_OF.get(kind, ("epoch",))).encode()
+        found = re.findall(rb"(?m)^slot (%s) (?:(.*) )?(\S+)$" % known, lines["slots"])
+        slots = [(word, arguments, unbase64(body)) for word, arguments, body in found]
+        costs = [argon2_cost(arguments) for word, arguments, _ in slots if word == b"password"]
         if len(costs) > 4 or sum(memory * passes for memory, passes, *_ in costs) > 4 << 20:
             raise ValueError("too many passwords, or too dear together")
         checksum, mac = unbase64(lines["checksum"]), unbase64(lines["mac"])
@@ -154,28 +179,33 @@ def argon2_cost(arguments: bytes) -> tuple[int, int, int, bytes]:
     return int(memory[2:]), int(passes[2:]), int(lanes[2:]), unbase64(salt)
 
 
-def open_slot(header: Header, key: bytes | str | MLKEM768X25519PrivateKey) -> bytes:
+def open_slot(header: Header, key: Key) -> bytes:
     """Section 5, step 3: the file key, from the first slot of the key's type that opens. A str is a password."""
-    for kind, arguments, body in header.slots:
+    for word, arguments, body in header.slots:
         with contextlib.suppress(RescueError, InvalidTag):
-            if kind == b"key" and isinstance(key, bytes):
-                label, message = b"chatseal/v1 slot key", io.BytesIO(body)
-                kek = HKDF(SHA512(), 32, None, label).derive(key)
-                return b"".join(open_message(kek, label, message.read(56), message.read))
-            if kind == b"password" and isinstance(key, str):
+            if word == b"key" and isinstance(key, bytes):
+                return unwrap(key, b"chatseal/v1 slot key", b"", body)
+            if word == b"epoch" and isinstance(key, Epoch) and arguments == b"%d" % key.number:
+                return unwrap(key.key, b"chatseal/v1 slot epoch", b" " + arguments, body)
+            if word == b"password" and isinstance(key, str):
                 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-                (memory, passes, lanes, salt), label = argon2_cost(arguments), b"chatseal/v1 slot password"
+                memory, passes, lanes, salt = argon2_cost(arguments)
                 stretch = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory)
-                kek = HKDF(SHA512(), 32, None, label).derive(stretch.derive(unicodedata.normalize("NFKC", key).encode()))
-                message = io.BytesIO(body)
-                return b"".join(open_message(kek, label + b" " + arguments, message.read(56), message.read))
-            if kind == b"hpke" and not isinstance(key, bytes | str):
+                password = stretch.derive(unicodedata.normalize("NFKC", key).encode())
+                return unwrap(password, b"chatseal/v1 slot password", b" " + arguments, body)
+            if word == b"hpke" and not isinstance(key, bytes | str | Epoch):
                 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
                 suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA512, AEAD.AES_256_GCM)
                 return suite.decrypt(body, key, info=b"chatseal/v1 slot hpke\0sealed")
     raise RescueError(Failure.WRONG_KEY, "no slot of this file opens with it")
+
+
+def unwrap(secret: bytes, label: bytes, arguments: bytes, body: bytes) -> bytes:
+    """What the body of a symmetric slot holds; the context is the label with the arguments as written."""
+    kek, message = HKDF(SHA512(), 32, None, label).derive(secret), io.BytesIO(body)
+    return b"".join(open_message(kek, label + arguments, message.read(56), message.read))
 
 
 # --- Section 3: payload -----------------------------------------------------------------------------------------------
@@ -398,13 +428,14 @@ def read_data_frame(stream: Stream) -> tuple[bytes, bytes]:
 EXIT_CODES = {Failure.WRONG_KEY: 12, Failure.TRUNCATED: 14}  # 13 for the other classes
 
 
-def rescue(source: BinaryIO, key: bytes | str | MLKEM768X25519PrivateKey, author: bytes | None = None) -> Iterator[bytes]:
+def rescue(source: BinaryIO, key: Key, author: bytes | None = None, kind: str = "sealed") -> Iterator[bytes]:
     """The plaintext, frame by frame. If a RescueError ends it, what came before is a true prefix of the plaintext.
 
-    A *key* of type str is a password. *author*, the 32 bytes of a verifying key, demands that signature; without it none is checked."""
+    A *key* of type str is a password. *author*, the 32 bytes of a verifying key, demands that signature; without it none is checked.
+    *kind* is what the payload's context has behind the version: of an object of a store, store id and name too (section 10)."""
     if isinstance(key, bytes) and len(key) != 32:
         raise ValueError("a backup key has 32 bytes")
-    header = read_header(source)  # steps 1 and 2
+    header = read_header(source, kind.partition("\0")[0])  # steps 1 and 2
     file_key = open_slot(header, key)  # step 3
     payload = Payload(source, header.size)
     start = payload.read(56)
@@ -416,7 +447,7 @@ def rescue(source: BinaryIO, key: bytes | str | MLKEM768X25519PrivateKey, author
         raise RescueError(Failure.HEADER_ALTERED, "the header and the beginning of the payload do not belong together")
     failure = None
     try:
-        records = open_message(file_key, b"chatseal/v1\0sealed", start, payload.read)  # steps 5 and 6
+        records = open_message(file_key, f"chatseal/v1\0{kind}".encode(), start, payload.read)  # steps 5 and 6
         yield from read_frames(Stream(records), author)  # steps 7 to 9
     except RescueError as error:
         failure = error
@@ -471,58 +502,92 @@ def read_author(path: str) -> bytes:
     raise OSError(f"{path!r} does not hold one line chatseal-verifying-key")
 
 
-def write_beside(target: str, pieces: Iterator[bytes]) -> None:
-    """Write *pieces* to a new file, which gets the name *target* once all of it was right and is on stable storage."""
+def write_beside(target: str, fill: Callable[[BinaryIO], object]) -> None:
+    """A new file, which *fill* writes, and which gets the name *target* once all of it was right and is on stable storage."""
     if os.path.lexists(target):
         raise FileExistsError(f"{target!r} exists, and is not written over")
     descriptor, beside = tempfile.mkstemp(prefix=".rescue-", dir=os.path.dirname(target) or ".")  # its owner's alone
     try:
-        with open(descriptor, "wb") as out:
-            out.writelines(pieces)
+        with open(descriptor, "w+b") as out:
+            fill(out)
             out.flush()
             os.fsync(out.fileno())
         try:
             os.link(beside, target)  # fails where a rename would replace what got that name meanwhile
         except FileExistsError:
             raise FileExistsError(f"{target!r} appeared meanwhile, and is not written over") from None
-        except OSError:  # a file system without links, where somebody may be faster
-            if os.path.lexists(target):
-                raise FileExistsError(f"{target!r} appeared meanwhile, and is not written over") from None
+        except OSError:  # a file system without links
             os.rename(beside, target)
-        if os.name == "posix":
-            folder = os.open(os.path.dirname(target) or ".", os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
     finally:
         with contextlib.suppress(FileNotFoundError):  # it was renamed
             os.unlink(beside)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code: 0 ok, 1 other failure, 2 usage, 10 no such file, 12 wrong key, 14 truncated, 13 all else in the file."""
-    parser = argparse.ArgumentParser(prog="rescue", description="Open a sealed file of chatseal.", allow_abbrev=False)
-    parser.add_argument("file", metavar="FILE", help="the sealed file, or - for standard input")
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """What the command line says. Ends the program with exit code 2 where it says nothing that can be done."""
+    parser = argparse.ArgumentParser(prog="rescue", description="Open a sealed file or a store of chatseal.", allow_abbrev=False)
+    parser.add_argument("file", metavar="FILE", help="the sealed file, or - for standard input, or the folder of a store")
+    parser.add_argument(
+        "snapshot", metavar="SNAPSHOT", nargs="?", help="of a store: `latest` or the first digits; without it all are listed"
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a file of the snapshot; without it all are listed")
     keys = parser.add_mutually_exclusive_group(required=True)
     keys.add_argument("--key-file", metavar="K", help="a file with the backup key or the private key")
     keys.add_argument("--password-file", metavar="P", help="a file whose first line is the password")
     parser.add_argument("--from", metavar="PUBKEY", dest="author", help="a file with the verifying key that must have signed it")
     parser.add_argument("-o", metavar="OUT", default="-", help="a new file for the plaintext (default: standard output)")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--to", metavar="DIR", help="a new folder for all of a snapshot, or for NAME and what is below it")
+    options = parser.parse_intermixed_args(arguments)  # so that SNAPSHOT may come after an option
+    if not os.path.isdir(options.file) and (options.snapshot or options.to):
+        parser.error("a snapshot is in a store, which is a folder")
+    if os.path.isdir(options.file) and options.author:
+        parser.error("a store has no author")
+    if options.to and (options.o != "-" or not options.snapshot):
+        parser.error("--to takes a snapshot, and no -o")
+    if options.o != "-" and options.snapshot and not options.name:
+        parser.error("-o takes one file: give its name")
+    return options
+
+
+def read_key(options: argparse.Namespace) -> bytes | str | MLKEM768X25519PrivateKey:
+    """The key that the command line names."""
+    return read_key_file(options.key_file) if options.key_file is not None else read_password_file(options.password_file)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code: 0 ok, 1 other failure, 2 usage, 3 partly done, 10 not there, 12 wrong key, 14 truncated, 13 all else in the file."""
+    options = parse_arguments(arguments)
+    if os.path.isdir(options.file):
+        return told(options.file, lambda: int(rescue_store().main(arguments)))
+    return told(options.file, lambda: open_file(options))
+
+
+def open_file(options: argparse.Namespace) -> int:
     standard = options.file == "-"
+    key, author = read_key(options), read_author(options.author) if options.author else None
+    with open(0 if standard else options.file, "rb", closefd=not standard) as source:
+        if options.o != "-":
+            write_beside(options.o, lambda out: out.writelines(rescue(source, key, author)))
+        else:
+            with open(1, "wb", closefd=False) as out:
+                out.writelines(rescue(source, key, author))
+    return 0
+
+
+def rescue_store() -> Any:
+    """The other file, which imports this one: so it lies beside it, in a package or alone."""
     try:
-        key = read_key_file(options.key_file) if options.key_file is not None else read_password_file(options.password_file)
-        author = read_author(options.author) if options.author else None
-        with open(0 if standard else options.file, "rb", closefd=not standard) as source:
-            if options.o != "-":
-                write_beside(options.o, rescue(source, key, author))
-            else:
-                with open(1, "wb", closefd=False) as out:
-                    out.writelines(rescue(source, key, author))
-        return 0
+        return importlib.import_module("chatseal.rescue_store" if __package__ else "rescue_store")
+    except ModuleNotFoundError:
+        raise OSError("a store needs rescue_store.py, which is not beside rescue.py") from None
+
+
+def told(file: str, work: Callable[[], int]) -> int:
+    """Do *work*, tell what went wrong with *file*, and return the exit code."""
+    try:
+        return work()
     except RescueError as error:
-        message, code = f"{options.file!r}: {error}", EXIT_CODES.get(error.failure, 13)
+        message, code = f"{file!r}: {error}", EXIT_CODES.get(error.failure, 13)
     except OSError as error:
         message, code = str(error), 10 if isinstance(error, FileNotFoundError) else 1
     except (ImportError, UnsupportedAlgorithm, MemoryError, KeyboardInterrupt) as error:

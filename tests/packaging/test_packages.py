@@ -79,7 +79,7 @@ def test_the_sdist_has_all_that_a_build_and_a_test_run_need(packages: Path) -> N
 def test_the_wheel_has_the_core_its_types_and_no_sources(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {"chatseal/__init__.py", "chatseal/py.typed", "chatseal/_core.pyi", "chatseal/rescue.py"} <= names
+    assert {"chatseal/__init__.py", "chatseal/py.typed", "chatseal/_core.pyi", "chatseal/rescue.py", "chatseal/rescue_store.py"} <= names
     assert [name for name in names if name.startswith("chatseal/_core.") and name.endswith(sysconfig.get_config_var("EXT_SUFFIX"))]
     assert not [name for name in names if name.endswith((".c", ".h", ".pyx", ".pxd"))]
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"chatseal"}
