@@ -1,18 +1,11 @@
 """Reading an image whole, as whoever keeps it does: several threads, and once more if it says so."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from chatseal.capture.database import open_database
 from chatseal.capture.image import Image
-
-
-@dataclass
-class Options:
-    max_hold: float | None = None
-    allow_network: bool = False
-    allow_rollback: bool = False
+from chatseal.capture.options import CaptureOptions
 
 
 def read_all(image: Image, units: int = 7, threads: int = 3) -> bytes:
@@ -39,9 +32,9 @@ def keep(image: Image) -> tuple[bytes, int]:
     raise AssertionError("the image does not settle")
 
 
-def capture(path: Path, options: Options | None = None) -> bytes:
+def capture(path: Path, options: CaptureOptions | None = None) -> bytes:
     """The content of the database at *path*."""
-    image = open_database(path, options or Options())
+    image = open_database(path, options or CaptureOptions())
     try:
         return keep(image)[0]
     finally:

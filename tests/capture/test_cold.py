@@ -9,8 +9,9 @@ import pytest
 import captured
 import live_database
 import wal_oracle
-from captured import Options, keep, read_all
+from captured import keep, read_all
 from chatseal.capture.database import open_database
+from chatseal.capture.options import CaptureOptions
 from chatseal.errors import CaptureError, SourceChangedError
 
 
@@ -101,7 +102,7 @@ def test_frames_after_one_that_does_not_check_are_not_used(pair: Path, tmp_path:
     else:
         log[32 + 8 : 32 + 16] = b"oldsalts"
     log_of(pair).write_bytes(log)
-    image = open_database(pair, Options())
+    image = open_database(pair, CaptureOptions())
     try:
         content, _ = keep(image)
         assert ["nothing that was committed" in warning for warning in image.warnings()] == [True]
@@ -141,7 +142,7 @@ def test_a_log_that_counts_pages_that_are_nowhere_is_refused(pair: Path) -> None
 
 def test_a_file_that_is_no_log_is_left_aside_with_a_warning(pair: Path, tmp_path: Path) -> None:
     log_of(pair).write_bytes(b"something else" * 100)
-    image = open_database(pair, Options())
+    image = open_database(pair, CaptureOptions())
     try:
         content, _ = keep(image)
         assert len(image.warnings()) == 1
@@ -168,7 +169,7 @@ def test_a_collation_that_only_the_application_has_is_no_damage(tmp_path: Path) 
 
 def test_an_application_that_opens_it_meanwhile_is_noticed(pair: Path, tmp_path: Path) -> None:
     for _ in range(2):  # once with a log and once without
-        image = open_database(pair, Options())
+        image = open_database(pair, CaptureOptions())
         with sqlite3.connect(pair, isolation_level=None) as database:
             try:
                 read_all(image)
@@ -184,7 +185,7 @@ def test_an_application_that_opens_it_meanwhile_is_noticed(pair: Path, tmp_path:
 
 
 def test_an_application_that_comes_and_goes_each_time_ends_in_an_error(pair: Path) -> None:
-    image = open_database(pair, Options())
+    image = open_database(pair, CaptureOptions())
 
     def come_and_go(number: int) -> bool:
         read_all(image)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import live_database
-from captured import Options, keep, read_all
+from captured import keep, read_all
 from chatseal.capture.database import open_database
 from chatseal.capture.holder import Holder
+from chatseal.capture.options import CaptureOptions
 from chatseal.errors import CaptureError
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become the owner of a file")
@@ -61,9 +62,9 @@ PARENT = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from captured import Options
+from chatseal.capture.options import CaptureOptions
 from chatseal.capture.database import open_database
-image = open_database(sys.argv[1], Options())
+image = open_database(sys.argv[1], CaptureOptions())
 print(image._stage._holder._process.pid, flush=True)
 if os.fork() == 0:  # who has a copy of all pipes
     import time
@@ -122,7 +123,7 @@ def test_as_root_it_is_the_owner_of_the_file_and_leaves_no_file_of_root(tmp_path
         kept = folder / f"kept{suffix}"
         kept.rename(Path(f"{path}{suffix}"))
         os.chown(Path(f"{path}{suffix}"), NOBODY, NOBODY)
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         status = process_of(image._stage._holder).joinpath("status").read_text()  # type: ignore[attr-defined]
         assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}\n" in status
@@ -137,7 +138,7 @@ def test_as_root_it_is_the_owner_of_the_file_and_leaves_no_file_of_root(tmp_path
 def test_ctrl_c_at_the_terminal_does_not_end_it(live: Path) -> None:
     with sqlite3.connect(live, isolation_level=None) as database:
         database.execute("DELETE FROM receipt WHERE message = 1")
-        image = open_database(live, Options())
+        image = open_database(live, CaptureOptions())
         try:
             holder = image._stage._holder  # type: ignore[attr-defined]
             assert os.getpgid(holder._process.pid) != os.getpgid(0)

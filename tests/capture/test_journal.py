@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 import captured
 import live_database
-from captured import Options, keep, read_all
+from captured import keep, read_all
 from chatseal import _pages
 from chatseal.capture.database import open_database
 from chatseal.capture.journal import Journal
+from chatseal.capture.options import CaptureOptions
 from chatseal.errors import CaptureError
 
 CRASH = """
@@ -68,7 +69,7 @@ def test_the_copy_is_of_before_the_transaction_and_nothing_is_written(tmp_path: 
     live_database.make(path, mode=mode, page_size=size, rows=100)
     before = crash(path, mode, synchronous)
     there = {file: file.read_bytes() for file in tmp_path.iterdir()}
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         content, reads = keep(image)
         assert reads == 1
@@ -94,14 +95,14 @@ def test_it_is_what_sqlite_makes_of_it(path: Path, tmp_path: Path) -> None:
 
 def test_sqlite_rolls_back_in_the_source_if_that_is_allowed(path: Path) -> None:
     before = crash(path)
-    assert captured.capture(path, Options(allow_rollback=True)) == before
+    assert captured.capture(path, CaptureOptions(allow_rollback=True)) == before
     assert path.read_bytes() == before
     assert not journal_of(path).exists()
 
 
 def test_a_program_that_comes_and_rolls_back_meanwhile_is_noticed(path: Path) -> None:
     before = crash(path)
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         read_all(image)
         with sqlite3.connect(path) as database:
@@ -115,7 +116,7 @@ def test_a_program_that_comes_and_rolls_back_meanwhile_is_noticed(path: Path) ->
 
 
 def test_a_program_that_crashes_between_the_passes_is_rolled_back_in_the_copy(path: Path) -> None:
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         read_all(image)
         before = crash(path)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import live_database
-from captured import Options, keep, read_all
+from captured import keep, read_all
 from chatseal import _pages
 from chatseal.capture.database import open_database
+from chatseal.capture.options import CaptureOptions
 
 SHARED = (0x40000002, 510)  # bytes of the main file; all readers lock them
 RESERVED = (0x40000001, 1)
@@ -61,7 +62,7 @@ def test_an_open_write_transaction_keeps_its_lock(tmp_path: Path, way: str) -> N
     with sqlite3.connect(path, isolation_level=None) as database:
         database.execute("BEGIN IMMEDIATE")
         database.execute("DELETE FROM receipt")
-        image = open_database(path, Options())
+        image = open_database(path, CaptureOptions())
         try:
             assert is_locked(path, RESERVED)
             content, _ = keep(image)
@@ -87,14 +88,14 @@ def test_a_reader_of_a_log_keeps_its_mark_and_sees_what_it_saw(tmp_path: Path, w
         shm = Path(f"{path}-shm")
         assert is_locked(shm, READ_MARKS)
         for _ in range(2):
-            image = open_database(path, Options())
+            image = open_database(path, CaptureOptions())
             keep(image)
             image.close()
         assert is_locked(shm, READ_MARKS)
         assert is_locked(path, SHARED)
         with live_database.writer(path):
             for _ in range(3):
-                image = open_database(path, Options())
+                image = open_database(path, CaptureOptions())
                 keep(image)
                 image.close()
             assert database.execute("SELECT count(*) FROM receipt").fetchone() == (count,)
@@ -114,7 +115,7 @@ def test_rows_that_this_process_commits_during_captures_are_there_afterwards(tmp
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("INSERT INTO own VALUES (?)", (number,))
                 if number % 5 == 0:
-                    image = open_database(path, Options())
+                    image = open_database(path, CaptureOptions())
                     try:
                         read_all(image)
                     finally:
@@ -130,7 +131,7 @@ def test_no_descriptor_of_the_database_is_left(tmp_path: Path) -> None:
     live_database.make(path, mode="delete")
     before = sorted(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        image = open_database(path, Options())
+        image = open_database(path, CaptureOptions())
         assert not any(os.path.realpath(f"/proc/self/fd/{n}") == str(path) for n in os.listdir("/proc/self/fd"))
         keep(image)
         image.close()
@@ -144,7 +145,7 @@ def test_kept_descriptors_are_used_again(tmp_path: Path) -> None:
     try:
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(5):
-            image = open_database(path, Options())
+            image = open_database(path, CaptureOptions())
             keep(image)
             image.close()
         assert len(os.listdir("/proc/self/fd")) <= before + 2

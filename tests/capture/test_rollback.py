@@ -10,15 +10,16 @@ import pytest
 
 import captured
 import live_database
-from captured import Options, keep, read_all
+from captured import keep, read_all
 from chatseal.capture.database import open_database
+from chatseal.capture.options import CaptureOptions
 from chatseal.errors import EXIT_BUSY, SourceBusyError
 
 MODES = ["delete", "truncate", "persist", "memory", "off"]
 
 
 def capture(path: Path, copy: Path) -> tuple[int, float, tuple[int, int, int]]:
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         content, reads = keep(image)
         image.close()
@@ -79,7 +80,7 @@ def forget_receipts(path: Path, timeout: float = 0.0) -> None:
 
 
 def test_between_the_passes_nothing_is_locked_and_in_the_second_the_file_lies_still(changed: Path, tmp_path: Path) -> None:
-    image = open_database(changed, Options())
+    image = open_database(changed, CaptureOptions())
     try:
         first = read_all(image)
         forget_receipts(changed)
@@ -103,7 +104,7 @@ def test_between_the_passes_nothing_is_locked_and_in_the_second_the_file_lies_st
 def test_a_commit_that_changes_the_file_within_the_same_tick_is_seen(changed: Path, tmp_path: Path) -> None:
     for _ in range(5):
         forget_receipts(changed)
-        image = open_database(changed, Options())
+        image = open_database(changed, CaptureOptions())
         try:
             read_all(image)
             with sqlite3.connect(changed) as database:
@@ -119,7 +120,7 @@ def test_a_commit_that_changes_the_file_within_the_same_tick_is_seen(changed: Pa
 
 
 def test_writers_do_not_wait_for_longer_than_allowed_even_if_the_reader_hangs(changed: Path) -> None:
-    image = open_database(changed, Options(max_hold=0.3))
+    image = open_database(changed, CaptureOptions(max_hold=0.3))
     try:
         read_all(image)
         forget_receipts(changed)
@@ -137,7 +138,7 @@ def test_writers_do_not_wait_for_longer_than_allowed_even_if_the_reader_hangs(ch
 
 
 def test_a_second_pass_finds_a_database_of_another_size_and_page_size(changed: Path, tmp_path: Path) -> None:
-    image = open_database(changed, Options())
+    image = open_database(changed, CaptureOptions())
     try:
         unit, length = image.unit, image.length
         read_all(image)
@@ -157,7 +158,7 @@ def test_a_second_pass_finds_a_database_of_another_size_and_page_size(changed: P
 
 
 def test_a_database_that_goes_over_to_a_log_meanwhile_is_read_through_it(changed: Path, tmp_path: Path) -> None:
-    image = open_database(changed, Options())
+    image = open_database(changed, CaptureOptions())
     with sqlite3.connect(changed, isolation_level=None) as database:
         try:
             read_all(image)

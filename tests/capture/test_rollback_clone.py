@@ -10,8 +10,9 @@ import pytest
 
 import captured
 import live_database
-from captured import Options, keep
+from captured import keep
 from chatseal.capture.database import open_database
+from chatseal.capture.options import CaptureOptions
 from chatseal.errors import CaptureError
 
 
@@ -44,7 +45,7 @@ def test_writers_wait_for_a_moment_and_the_copy_is_of_that(btrfs: Path, clones: 
     path = btrfs / "live.db"
     live_database.make(path, mode="delete")
     before = sorted(btrfs.iterdir())
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         with sqlite3.connect(path, isolation_level=None) as database:
             database.execute("BEGIN")
@@ -74,7 +75,7 @@ def test_an_encrypted_database_is_copied_at_one_moment_or_refused_if_in_use(btrf
     path = btrfs / "encrypted.db"
     before = b"\xa5" * 8192
     path.write_bytes(before)
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         path.write_bytes(b"\x5a" * 8192)
         assert keep(image) == (before, 1)
@@ -89,7 +90,7 @@ def test_without_a_place_for_the_copy_there_are_two_passes(btrfs: Path, tmp_path
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = btrfs / "passes.db"
     live_database.make(path, mode="delete")
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         with sqlite3.connect(path, isolation_level=None) as database:
             database.execute("DELETE FROM receipt")

@@ -8,10 +8,11 @@ import pytest
 
 import captured
 import live_database
-from captured import Options, keep, read_all
+from captured import keep, read_all
 from chatseal import _pages
 from chatseal.capture import file_system
 from chatseal.capture.database import open_database
+from chatseal.capture.options import CaptureOptions
 from chatseal.errors import CaptureError, SourceChangedError
 
 
@@ -23,7 +24,7 @@ def encrypted(tmp_path: Path) -> Path:
 
 
 def test_one_that_lies_still_is_copied_byte_by_byte(encrypted: Path) -> None:
-    image = open_database(encrypted, Options())
+    image = open_database(encrypted, CaptureOptions())
     try:
         assert (image.unit, image.length) == (4096, 40 * 4096)
         assert keep(image) == (encrypted.read_bytes(), 1)
@@ -41,7 +42,7 @@ def test_one_that_is_in_use_is_refused_with_the_remedy(encrypted: Path, suffix: 
 
 @pytest.mark.parametrize("what", ["written", "longer", "shorter", "replaced", "a log appears"])
 def test_one_that_changes_while_it_is_read_is_refused(encrypted: Path, what: str) -> None:
-    image = open_database(encrypted, Options())
+    image = open_database(encrypted, CaptureOptions())
     try:
         read_all(image)
         if what == "written":
@@ -127,4 +128,4 @@ def test_where_locks_may_not_reach_the_writers_it_is_refused_unless_allowed(tmp_
     with pytest.raises(CaptureError, match="of kind NFS") as caught:
         captured.capture(path)
     assert "--allow-network" in caught.value.remedy
-    assert captured.capture(path, Options(allow_network=True)) == path.read_bytes()
+    assert captured.capture(path, CaptureOptions(allow_network=True)) == path.read_bytes()

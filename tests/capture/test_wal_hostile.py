@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 import captured
 import live_database
 import wal_oracle
-from captured import Options, keep, read_all
+from captured import keep, read_all
 from chatseal.capture import wal
 from chatseal.capture.database import open_database
+from chatseal.capture.options import CaptureOptions
 from chatseal.capture.wal_header import WalHeader
 from chatseal.errors import CaptureError, SourceBusyError, SourceChangedError
 
@@ -91,7 +92,7 @@ def test_a_log_that_grows_beyond_the_cap_ends_the_capture_and_lets_the_log_begin
     with sqlite3.connect(live, isolation_level=None) as database:
         database.execute("PRAGMA wal_autocheckpoint = 0")
         database.execute("DELETE FROM receipt WHERE message = 1")
-        image = open_database(live, Options())
+        image = open_database(live, CaptureOptions())
         try:
             first = memoryview(bytearray(image.unit))
             image.read_into(0, first)
@@ -114,7 +115,7 @@ def test_a_log_that_grows_much_is_told_of(live: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr(wal, "WATCH_SECONDS", 0.0)
     with sqlite3.connect(live, isolation_level=None) as database:
         database.execute("DELETE FROM receipt WHERE message = 1")
-        image = open_database(live, Options())
+        image = open_database(live, CaptureOptions())
         try:
             database.execute("CREATE TABLE big AS SELECT zeroblob(3000000) AS body")
             keep(image)
@@ -128,7 +129,7 @@ def test_a_log_that_grows_much_is_told_of(live: Path, tmp_path: Path, monkeypatc
 def test_a_process_that_is_killed_while_it_holds_is_noticed(live: Path) -> None:
     with sqlite3.connect(live, isolation_level=None) as database:
         database.execute("DELETE FROM receipt WHERE message = 1")
-        image = open_database(live, Options())
+        image = open_database(live, CaptureOptions())
         try:
             read_all(image)
             image._stage._holder._process.kill()  # type: ignore[attr-defined]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import live_database
-from captured import Options
 from chatseal.capture.database import open_database
 from chatseal.capture.image import Image
+from chatseal.capture.options import CaptureOptions
 
 LOCK = 1 << 30
 
@@ -44,7 +44,7 @@ def test_the_page_of_locks_is_zeros_and_the_pages_behind_it_are_there(tmp_path: 
         database.execute("PRAGMA wal_autocheckpoint = 0")
         database.execute("CREATE TABLE behind AS SELECT id, body FROM message")
         expected = database.execute("SELECT count(*), sum(length(body)), max(hex(body)) FROM behind").fetchall()
-        image = open_database(path, Options())
+        image = open_database(path, CaptureOptions())
         try:
             copy_sparsely(image, copy)
             assert image.settle()

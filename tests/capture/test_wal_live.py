@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 import live_database
-from captured import Options, keep
+from captured import keep
 from chatseal.capture.database import open_database
+from chatseal.capture.options import CaptureOptions
 
 
 def capture(path: Path, copy: Path) -> tuple[int, int, int]:
-    image = open_database(path, Options())
+    image = open_database(path, CaptureOptions())
     try:
         content, reads = keep(image)
         assert reads == 1
@@ -47,7 +48,7 @@ def test_a_copy_is_of_the_moment_of_opening(tmp_path: Path) -> None:
     with sqlite3.connect(path, isolation_level=None) as database:
         database.execute("DELETE FROM receipt")
         database.execute("UPDATE total SET receipts = 0")
-        image = open_database(path, Options())
+        image = open_database(path, CaptureOptions())
         try:
             database.execute("CREATE TABLE later AS SELECT * FROM message")
             database.execute("DROP TABLE message")
@@ -65,7 +66,7 @@ def test_the_reader_leaves_nothing_behind_and_the_log_as_it_was(tmp_path: Path) 
         database.execute("DELETE FROM receipt WHERE message = 1")
         log = Path(f"{path}-wal").read_bytes()
         before = sorted(tmp_path.iterdir())
-        image = open_database(path, Options())
+        image = open_database(path, CaptureOptions())
         keep(image)
         image.close()
         assert sorted(tmp_path.iterdir()) == before

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
 
 from chatseal import _pages
 from chatseal.capture.file_system import may_clone, shared_name
@@ -15,6 +14,7 @@ from chatseal.capture.holder import Holder, RefusedError, locked
 from chatseal.capture.image import UNIT_MIN, UNIT_OF_FILES
 from chatseal.capture.journal import Journal, JournalOverlay
 from chatseal.capture.main_file import MAGIC, WAL_VERSION, open_main, page_length_of, unit_of, whole_pages
+from chatseal.capture.options import CaptureOptions
 from chatseal.capture.quiet import CloneImage, QuietImage
 from chatseal.capture.situation import Situation, length_of
 from chatseal.capture.stage import Stage
@@ -28,26 +28,10 @@ HEADER_LEN = 100
 SQLITE_PATH_MAX = 500  # bytes; it opens none that is longer, so no program does that writes to it through SQLite
 
 
-class DatabaseOptions(Protocol):
-    """What reading a database needs to know."""
-
-    @property
-    def max_hold(self) -> float | None:
-        """Seconds that writers may be made to wait; None: as long as it takes."""
-
-    @property
-    def allow_network(self) -> bool:
-        """Read also where locks may not reach all programs that write."""
-
-    @property
-    def allow_rollback(self) -> bool:
-        """Let SQLite roll back in the source what a crash left half done."""
-
-
 class Approach:
     """Chooses stages for the database at *path*, which has no link in it."""
 
-    def __init__(self, path: bytes, options: DatabaseOptions) -> None:
+    def __init__(self, path: bytes, options: CaptureOptions) -> None:
         self._path, self._name, self._options = path, os.fsdecode(path), options
         self._may_roll_back = options.allow_rollback
 

@@ -5,15 +5,16 @@ neither, or the leftovers of a program that ended (quiet.py, journal.py), or som
 
 import os
 
-from chatseal.capture.approach import Approach, DatabaseOptions
+from chatseal.capture.approach import Approach
 from chatseal.capture.image import Image
+from chatseal.capture.options import CaptureOptions
 from chatseal.errors import SourceChangedError
 
 PASSES_MAX = 5
 HELD_WORTH_A_WARNING = 1.0  # seconds
 
 
-def open_database(path: str | bytes | os.PathLike[str], options: DatabaseOptions) -> Image:
+def open_database(path: str | bytes | os.PathLike[str], options: CaptureOptions) -> Image:
     """The database at *path* as it is now or, without a write-ahead log, when it settles. Close the image.
 
     Nothing in the database's folder is written to but what any reader of a live database writes: its marks in the -shm file.
@@ -24,7 +25,7 @@ def open_database(path: str | bytes | os.PathLike[str], options: DatabaseOptions
 class DatabaseImage:
     """An Image that begins with the stage that costs writers least, and goes on to one that makes them wait if that was not enough."""
 
-    def __init__(self, path: bytes, options: DatabaseOptions) -> None:
+    def __init__(self, path: bytes, options: CaptureOptions) -> None:
         self._name, self._held, self._passes = os.fsdecode(path), 0.0, 1
         self._warnings: list[str] = []
         self._stage = Approach(path, options).choose()
