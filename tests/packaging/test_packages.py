@@ -41,7 +41,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, tree)
     skipped = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "*.egg-info")
-    for name in ("engine", "ext", "tests", "docs"):
+    for name in ("engine", "ext", "tests", "docs", "bench"):
         shutil.copytree(ROOT / name, tree / name, ignore=skipped)
     return tree
 
@@ -72,7 +72,7 @@ def test_the_sdist_has_all_that_a_build_and_a_test_run_need(packages: Path) -> N
     assert of_the_core <= names
     assert {"setup.py", "pyproject.toml", "LICENSE", "README.md", "PKG-INFO", "docs/format.md"} <= names
     assert {"engine/chatseal/py.typed", "engine/chatseal/_core.pyi"} <= names
-    assert {"tests/conftest.py", "tests/vectors/sealed.json", "tests/faults/io_shim.c"} <= names
+    assert {"tests/conftest.py", "tests/vectors/sealed.json", "tests/faults/io_shim.c", "bench/days.py"} <= names
     assert not [name for name in names if name.endswith((".so", ".pyc", ".o")) or "__pycache__" in name]
 
 
