@@ -495,3 +495,15 @@ def test_below_a_tree_a_journal_of_the_snapshot_is_not_brought_into_an_older_fil
             file.commit(3)
         assert tree.open_in_place(Entry(path.name, "file")) is None
     assert path.with_name(f"{path.name}-wal").read_bytes() == b"log"
+
+
+def test_below_a_tree_a_file_with_other_names_is_replaced_and_they_keep_their_content(path: Path) -> None:
+    path.write_bytes(b"old")
+    other = path.with_name("a backup by hard links")
+    other.hardlink_to(path)
+    with Tree(path.parent, overwrite=True, owner=False) as tree:
+        assert tree.open_in_place(Entry(path.name, "file")) is None
+        with tree.open_file(Entry(path.name, "file")) as file:
+            file.write_at(0, b"new")
+            file.commit(3)
+    assert (path.read_bytes(), other.read_bytes()) == (b"new", b"old")

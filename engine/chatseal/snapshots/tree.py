@@ -110,12 +110,16 @@ class Tree:
         return NewFile(place, entry, owner=self._owner, notes=self._notes, take=lambda place, part: self._take(place, part, entry))
 
     def open_in_place(self, entry: Entry) -> InPlace | None:
-        """The file that has the entry's name already, to write only what differs into; None if there is none, or no plain file.
+        """The file that has the entry's name already, to write only what differs into; None if there is none, or it has to be replaced:
+        it is no file, or has other names, which are not to change with it.
 
         Not bound to *overwrite*. Raises UnsafePathError, TargetBusyError, TargetExistsError, OSError."""
         place = self._place(entry.path)
+        about = place.about()
+        if about is None or not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+            return None
         # A journal that this tree has put is the new file's, and must not be brought into the old one.
-        if not place.is_file() or any(entry.path + ending in self._put for ending in SIDE_FILES):
+        if any(entry.path + ending in self._put for ending in SIDE_FILES):
             return None
         file = InPlace(place, warn=self._notes)
         self._put.add(entry.path)
