@@ -1,4 +1,4 @@
-"""OpenStack Swift with its S3 layer: a real object server of four processes, with one replica on one folder, and pages of 50 objects."""
+"""OpenStack Swift with its S3 layer: a real object server of four processes, with one replica on one folder, and pages of 20 objects."""
 
 import getpass
 import os
@@ -60,7 +60,7 @@ use = egg:swift#memcache
 memcache_servers = 127.0.0.1:{memcached}
 [filter:s3api]
 use = egg:swift#s3api
-max_bucket_listing = 50
+max_bucket_listing = 20
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = {secret} .admin
