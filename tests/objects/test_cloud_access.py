@@ -1,15 +1,25 @@
 """Getting into a cloud: credentials from the environment and from profiles, wrong ones, wrong clocks, and that none is ever told."""
 
 import os
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from chatseal.errors import ChatsealError, StoreFailedError, StoreRefusedError
+from chatseal.errors import ChatsealError, ObjectMissingError, StoreFailedError, StoreRefusedError
 from chatseal.objects.addresses import open_store
 from chatseal.objects.cloud_clients import Patience
 from chatseal.objects.cloud_store import CloudStore
@@ -198,6 +208,83 @@ def test_a_profile_that_gives_no_keys_is_told_and_nothing_of_its_file(
     with pytest.raises(StoreRefusedError, match=message) as raised:
         moto_bucket.open()
     assert SECRET not in told(raised.value, with_locals=False)
+
+
+# --- certificates -------------------------------------------------------------------------------------------------------
+
+
+class Authority:
+    """One that nobody knows, and a server of its own on loopback that answers 404 to whoever trusts it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.file, own = folder / "authority.pem", folder / "server.pem"
+        self.file.write_bytes(self._sign("authority", self._key.public_key(), is_authority=True))
+        key = ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        own.write_bytes(self._sign("server", key.public_key(), is_authority=False) + private)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(own)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.heard: list[bytes] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _sign(self, name: str, key: ec.EllipticCurvePublicKey, *, is_authority: bool) -> bytes:
+        now, day = datetime.now(UTC), timedelta(days=1)
+        names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, "authority")]
+        builder = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).public_key(key)
+        builder = builder.serial_number(1 + is_authority).not_valid_before(now - day).not_valid_after(now + day)
+        builder = builder.add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+        if not is_authority:
+            place = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+            builder = builder.add_extension(place, critical=False)
+        return builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            with plain:
+                try:
+                    with self._context.wrap_socket(plain, server_side=True) as line:
+                        self.heard.append(line.recv(10_000))
+                        line.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                except OSError:
+                    continue
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Iterator[Authority]:
+    made = Authority(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    authority: Authority, moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", authority.url)
+    with pytest.raises(StoreFailedError, match="certificate") as raised:
+        moto_bucket.open(HASTY).get(NAME, 10)
+    assert "SSL_CERT_FILE" in raised.value.remedy
+    assert authority.heard == []
+
+
+def test_an_authority_of_ones_own_can_be_named(authority: Authority, moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", authority.url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with pytest.raises(ObjectMissingError):
+        moto_bucket.open(HASTY).get(NAME, 10)
+    assert authority.heard[0].startswith(b"GET /backups/")
 
 
 # --- clocks -------------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ class Answer:
         self.status = int(status[1]) if status else 0
         self.code = code[1] if code else ""
         self.is_beyond_the_end = self.status == 416 or _BEYOND.search(text) is not None
+        self.is_untrusted = "InvalidCertificate" in text
+        self.is_unreached = "kind: Connect" in text
         self.has_foreign_name = "Encountered object with invalid path" in text
         self.was_retried = _RETRIES.search(text) is not None
 
@@ -61,6 +63,13 @@ class Answer:
             return StoreRefusedError(f"cannot {what}: the server refuses it{self._said()}")
         if self.status:
             return StoreFailedError(f"cannot {what}: the server fails{self._said()}")
+        if self.is_untrusted:
+            return _with_remedy(
+                StoreFailedError(f"cannot {what}: nobody who is trusted here vouches for the server's certificate"),
+                "For an authority of your own, let SSL_CERT_FILE name the file with its certificate.",
+            )
+        if self.is_unreached:
+            return StoreFailedError(f"cannot {what}: the server cannot be reached")
         return StoreFailedError(f"cannot {what}: no answer, or one that breaks off")
 
     def _said(self) -> str:
