@@ -48,6 +48,21 @@ def test_a_scratch_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None
     assert os.listdir(tmp_path) == []
 
 
+def test_a_folder_whose_owner_was_killed_is_removed_by_the_next_and_no_other_one(tmp_path: Path) -> None:
+    ownerless = tmp_path / f"{scratch.PREFIX}killed"
+    (ownerless / "store").mkdir(parents=True)
+    link = tmp_path / f"{scratch.PREFIX}link"
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link.symlink_to(outside)
+    with scratch.folder(tmp_path) as first:
+        assert sorted(tmp_path.iterdir()) == sorted([first, link, outside])
+        with scratch.folder(tmp_path) as second:
+            assert first.exists()
+            assert second != first
+    assert sorted(tmp_path.iterdir()) == sorted([link, outside])
+
+
 def test_folders_that_may_not_be_written_are_removed_and_links_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o500)

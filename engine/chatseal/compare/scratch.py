@@ -1,12 +1,13 @@
 """Scratch: a private folder that is gone afterwards, where there is room, and the medium that it is on."""
 
+import fcntl
 import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chatseal.compare.pipeline import uninterrupted
@@ -18,6 +19,7 @@ COPIES = 3  # of the largest file: what a tool stores of it, once and the next d
 MARGIN = 64 << 20  # bytes: indexes, caches, keys
 LEFT_FREE = 1 << 30  # bytes of memory that stay free for the tools themselves if the scratch folder is in memory
 _PATIENCE = 5.0  # seconds
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MEMINFO, _MOUNTS = Path("/proc/meminfo"), Path("/proc/self/mounts")
 
 
@@ -56,15 +58,43 @@ def _in_memory(need: int) -> bool:
 
 @contextmanager
 def folder(place: Path) -> Iterator[Path]:
-    """An empty folder in *place* for its owner alone, gone at the end of the block, whatever ends it."""
-    path = None
+    """An empty folder in *place* for its owner alone, gone at the end of the block, whatever ends it but SIGKILL.
+
+    What such an end has left there of a folder of the same user is removed first: it may have a plaintext in it, in memory."""
+    _remove_ownerless(place)
+    path, held = None, -1
     try:
         with uninterrupted():
-            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+            path = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=place))
+            held = os.open(path, _FOLDER)
+            _take(held)
+            path = path.rename(path.with_name(path.name[1:]))  # only now others may look for its owner
         yield path
     finally:
         if path is not None:
             remove(path)
+        if held >= 0:
+            os.close(held)
+
+
+def _take(descriptor: int) -> bool:
+    """Lock a folder for as long as the descriptor is open; whether that went."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # it has an owner, or locks are unknown here, and then nobody's folder is removed
+        return False
+    return True
+
+
+def _remove_ownerless(place: Path) -> None:
+    for path in place.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # somebody else's, or gone meanwhile
+            descriptor = os.open(path, _FOLDER)
+            try:
+                if os.fstat(descriptor).st_uid == os.geteuid() and _take(descriptor):
+                    remove(path)
+            finally:
+                os.close(descriptor)
 
 
 def remove(path: Path) -> None:
