@@ -104,7 +104,7 @@ class LocalStore:
             return
 
     def can_put_absent(self) -> bool:
-        return can_put_absent(self)
+        return can_put_absent(self, length=4096)
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -60,7 +60,7 @@ class MemoryStore:
             self._objects.pop(name, None)
 
     def can_put_absent(self) -> bool:
-        return can_put_absent(self)
+        return can_put_absent(self, length=4096)
 
     def close(self) -> None:
         """Nothing to let go of: the objects stay for whoever looks at them."""

@@ -54,7 +54,7 @@ class ObjectStore(Protocol):
     def can_put_absent(self) -> bool:
         """Whether `put(absent=True)` keeps its promise here, shown by trying it out.
 
-        Two objects `probe/...` are put, one of them several times, 16 MiB in all, and deleted afterwards."""
+        Two objects `probe/...` are put, one of them several times, to a server 16 MiB in all, and deleted afterwards."""
 
     def close(self) -> None:
         """Let go of connections and threads. The store is not used afterwards."""

@@ -10,18 +10,18 @@ from chatseal.objects.object_store import ObjectStore
 
 FOLDER = "probe/"
 RACERS, RACES = 4, 4
-_RACE_LENGTH = 1 << 20  # bytes: long enough on their way for the racers to overlap
+RACE_LENGTH = 1 << 20  # bytes: long enough on their way for the racers to overlap
 
 
-def can_put_absent(store: ObjectStore) -> bool:
+def can_put_absent(store: ObjectStore, length: int = RACE_LENGTH) -> bool:
     """Whether `put(absent=True)` refuses a name that is taken, and lets exactly one of several win that put it at the same time.
 
-    Puts two objects `probe/...`, the second one several times, up to 16 MiB in all, and deletes them. (A server that looks whether the
+    Puts two objects `probe/...`, the second one several times, *length* bytes each time, and deletes them. (A server that looks whether the
     name is free before it takes the data was shown to do so by nine races in ten: OpenStack Swift, on loopback.) Raises what the store
     raises for an ordinary put that fails; where only the put of an absent name fails, the answer is False."""
     later, raced = (f"{FOLDER}{secrets.token_hex(8)}" for _ in range(2))
     try:
-        return _refuses_a_taken_name(store, later) and all(_lets_one_win(store, raced) for _ in range(RACES))
+        return _refuses_a_taken_name(store, later) and all(_lets_one_win(store, raced, length) for _ in range(RACES))
     finally:
         for name in (later, raced):
             store.delete(name)
@@ -38,13 +38,13 @@ def _refuses_a_taken_name(store: ObjectStore, name: str) -> bool:
     return False
 
 
-def _lets_one_win(store: ObjectStore, name: str) -> bool:
+def _lets_one_win(store: ObjectStore, name: str, length: int) -> bool:
     store.delete(name)
     start = threading.Barrier(RACERS)
     winners: list[int] = []
 
     def race(number: int) -> Callable[[], None]:
-        data = bytes([number]) * _RACE_LENGTH
+        data = bytes([number]) * length
 
         def put() -> None:
             start.wait()
@@ -65,4 +65,4 @@ def _lets_one_win(store: ObjectStore, name: str) -> bool:
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
-    return len(winners) == 1 and store.get(name, _RACE_LENGTH) == bytes(winners) * _RACE_LENGTH
+    return len(winners) == 1 and store.get(name, length) == bytes(winners) * length
