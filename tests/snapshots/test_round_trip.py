@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chatseal import BackupOptions, RestoreOptions, Store
 from chatseal.errors import CaptureError, NoStoreError, TargetExistsError
+from chatseal.snapshots.marker import ENDING
 from snapshots.conftest import KEY
 from snapshots.scene import PAGE, add_messages, backed_up, database, described, noise, rows_of
 
@@ -213,3 +214,11 @@ def test_tags_and_what_a_snapshot_says_of_itself(store: Store, source: Path) -> 
     backed_up(store, source)
     second = store.snapshot().record.manifest
     assert (second.sequence, second.previous) == (2, store.snapshots()[0].record.name)
+
+
+def test_a_file_that_is_half_restored_is_not_taken_for_one(store: Store, source: Path) -> None:
+    (source / "a").write_bytes(b"half this, half that")
+    (source / f"a{ENDING}").touch()
+    done = store.backup(source)
+    assert [path for path, _ in done.skipped] == [str(source / "a")]
+    assert "restore into it did not finish" in done.skipped[0][1]

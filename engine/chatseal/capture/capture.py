@@ -92,10 +92,10 @@ class Capture:
             return StreamImage(stream, entry.path) if isinstance(stream, Readable) else CommandImage(stream, entry.path)
         if entry.type == "file":
             root, *parts = entry.path.split("/")
-            return PlainFile(open_below(self._roots[root], list(map(system_name, parts))), self._path(entry))
+            return PlainFile(open_below(self._roots[root], list(map(system_name, parts))), self.path(entry))
         if entry.type != "database":
             raise ValueError(f"a {entry.type} has no content")
-        image = self._held.pop(entry.path, None) or self._open_database(self._path(entry), self._options)
+        image = self._held.pop(entry.path, None) or self._open_database(self.path(entry), self._options)
         if isinstance(image, Exception):
             raise image
         try:
@@ -106,7 +106,7 @@ class Capture:
 
     def skip(self, entry: Entry, error: BaseException) -> None:
         """Say that *entry* is not captured after all; if it is a file with several names, the next one that is met takes its place."""
-        self.skipped.append((self._path(entry), reason_of(error)))
+        self.skipped.append((self.path(entry), reason_of(error)))
         self._links.forget(entry)
 
     def settled(self, entry: Entry, image: Image) -> Entry:
@@ -162,7 +162,7 @@ class Capture:
         for name in self._streams:
             yield Entry(name, "stream", uid=os.getuid(), gid=os.getgid(), mtime_ns=time.time_ns())
 
-    def _path(self, entry: Entry) -> str:
+    def path(self, entry: Entry) -> str:
         """Where *entry* is on this machine."""
         if entry.type == "stream":
             return entry.path

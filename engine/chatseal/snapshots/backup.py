@@ -23,6 +23,7 @@ from chatseal.sealing.budget import LEVEL, Budget, check_level
 from chatseal.snapshots import catalogue, map_chain, orphans, places, references
 from chatseal.snapshots.catalogue import Record
 from chatseal.snapshots.map_chain import Chain
+from chatseal.snapshots.marker import check_whole
 from chatseal.snapshots.orphans import Fragment, Journal
 from chatseal.snapshots.pack_writer import Finished, PackContent, PackWriter
 from chatseal.snapshots.page_map import UNIT_MIN, units_of
@@ -175,6 +176,8 @@ class _Run:
                 seen.add(path)
             else:
                 try:
+                    if entry.type != "stream":
+                        check_whole(capture.path(entry))
                     image = capture.open(entry)
                 except (ChatsealError, OSError) as error:
                     capture.skip(entry, error)
