@@ -94,10 +94,12 @@ def command(
     A database is copied as it is at one moment, while its application goes on writing. SRC `-` is standard input.
 
     Nothing in the store tells a name or content. If the command is interrupted at any moment, what was backed up before stays whole, and
-    the next run sends nothing again that had arrived. What cannot be read is left out and named, with exit code 3.
+    the next run sends nothing again that had arrived. What cannot be read is left out and named, with exit code 3; sockets, pipes and
+    devices are left out and named, too, but are no failure.
     """
     from chatseal.capture.options import CaptureOptions
     from chatseal.capture.patterns import Patterns, read_patterns
+    from chatseal.capture.walk import NEVER_CONTENT
     from chatseal.snapshots.backup import BackupOptions
 
     paths = [source for source in sources if source != DASH]
@@ -105,6 +107,9 @@ def command(
         raise click.UsageError("nothing to back up is named: give a SRC, or --stdin-from-command")
     if line is not None and len(paths) != len(sources):
         raise click.UsageError("standard input and --stdin-from-command exclude each other")
+    if name in ("", ".", "..") or "/" in name:
+        raise click.UsageError("--name is one name, not a path")
+    words = [] if line is None else _words(line)
     capture = CaptureOptions(
         patterns=Patterns((*excludes, *(line for file in exclude_files for line in read_patterns(file))), includes),
         one_file_system=one_file_system,
@@ -113,10 +118,10 @@ def command(
         allow_network=allow_network,
     )
     options = BackupOptions(tags, level, Budget.of(threads, None), limit_upload, scrub, capture)
-    with open_store(url, keys, out) as store:
+    with open_store(url, keys, out, writes=True) as store:
         streams: dict[str, Readable | Sequence[str]] = {}
         if line is not None:
-            streams[name] = shlex.split(line)
+            streams[name] = words
         elif len(paths) != len(sources):
             streams[name] = cast("Readable", standard_input())
         with Bar(out, "backing up") as bar:
@@ -126,7 +131,18 @@ def command(
     for warning in done.warnings:
         out.warn(warning)
     out.result(_record(done), _text(done))
-    return EXIT_PARTLY if done.skipped else EXIT_OK
+    return EXIT_PARTLY if any(reason not in NEVER_CONTENT for _, reason in done.skipped) else EXIT_OK
+
+
+def _words(line: str) -> list[str]:
+    """The words of a command line. Its text is not repeated: it may hold a secret."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        raise click.UsageError("the command of --stdin-from-command has a quotation mark that is not closed") from None
+    if not words:
+        raise click.UsageError("the command of --stdin-from-command has no words")
+    return words
 
 
 def _record(done: "Backup") -> dict[str, object]:
@@ -147,7 +163,7 @@ def _record(done: "Backup") -> dict[str, object]:
 
 def _text(done: "Backup") -> str:
     since = f"since snapshot {done.parent[:8]}" if done.parent else "the first of these sources"
-    held = f"; writers waited {amounts.duration(done.held_seconds)}" if done.held_seconds >= 0.001 else ""
+    held = f"; writers waited {amounts.duration(done.held_seconds)}" if done.held_seconds >= 0.01 else ""
     return (
         f"snapshot {escape(done.snapshot[:8])}: {amounts.amount(done.size)}, {amounts.amount(done.bytes_added)} added, {since}, "
         f"in {amounts.duration(done.seconds)}, {amounts.rate(done.rate)}{held}"

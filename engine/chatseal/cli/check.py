@@ -60,7 +60,7 @@ def command(out: Output, url: str, keys: Keys, read_data: bool, share: float | N
     with open_store(url, keys, out) as store, Bar(out, "checking") as bar:
         done = store.check(share=1.0 if read_data else share or 0.0, threads=threads, progress=bar.report)
     for name, reason in done.broken:
-        out.warn(f"{name}: {reason}")
+        out.warn(reason if name in reason else f"{name}: {reason}")
     if done.hurt:
         out.warn(f"these snapshots need it: {', '.join(done.hurt)}")
     out.result(_record(done), _text(done))

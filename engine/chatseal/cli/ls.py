@@ -10,7 +10,7 @@ from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.output import Output
-from chatseal.cli.store_options import at_option, local, open_store, store_option
+from chatseal.cli.store_options import at_option, find_snapshot, local, open_store, store_option
 from chatseal.cli.words import escape
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def command(out: Output, wanted: str, url: str, at: datetime | None, keys: Keys)
     Names come from whoever made the files, and are shown with escapes.
     """
     with open_store(url, keys, out) as store:
-        for entry in store.snapshot(wanted, at=at).entries():
+        for entry in find_snapshot(store, wanted, at, out).entries():
             out.show(_record(entry), _line(entry))
 
 

@@ -10,7 +10,7 @@ from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.options import DASH, FileName, force_option, threads_option
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
-from chatseal.cli.store_options import at_option, open_store, store_option
+from chatseal.cli.store_options import at_option, find_snapshot, open_store, store_option
 from chatseal.cli.streams import standard_output
 from chatseal.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTLY
 from chatseal.sealing.budget import Budget
@@ -70,7 +70,7 @@ def command(
         raise click.UsageError("--force replaces files, --in-place writes into them: choose one")
     options = RestoreOptions(force, in_place, owner, Budget.of(threads, None))
     with open_store(url, keys, out) as store:
-        snapshot = store.snapshot(wanted, at=at)
+        snapshot = find_snapshot(store, wanted, at, out)
         with Bar(out, f"restoring {snapshot.id[:8]}") as bar:
             if target == DASH:
                 stream = standard_output(out, terminal=False, can_insist=False)

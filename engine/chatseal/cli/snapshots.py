@@ -8,11 +8,12 @@ from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.output import Output
-from chatseal.cli.store_options import local, open_store, store_option
+from chatseal.cli.store_options import catalogue_of, local, open_store, store_option
 from chatseal.cli.words import escape
+from chatseal.errors import EXIT_OK, EXIT_PARTLY
 
 if TYPE_CHECKING:
-    from chatseal.snapshots.store import Snapshot
+    from chatseal.snapshots.catalogue import Record
 
 _SHORT = 8
 
@@ -30,26 +31,27 @@ _SHORT = 8
 @click.option("--tag", "tags", metavar="TEXT", multiple=True, help="Only those with this tag. Also several times: with all of them.")
 @click.option("--host", metavar="NAME", help="Only those of this machine.")
 @pass_output
-def command(out: Output, url: str, keys: Keys, tags: tuple[str, ...], host: str | None) -> None:
-    """List the snapshots in STORE, oldest first: what each is called, when and of what it was made, its size and what it added."""
+def command(out: Output, url: str, keys: Keys, tags: tuple[str, ...], host: str | None) -> int:
+    """List the snapshots in STORE, oldest first: what each is called, when and of what it was made, its size and what it added.
+
+    Snapshots that are damaged are named and not listed, with exit code 3.
+    """
     with open_store(url, keys, out) as store:
-        found = [
-            snapshot
-            for snapshot in store.snapshots()
-            if set(tags) <= set(snapshot.record.manifest.tags) and host in (None, snapshot.record.manifest.host)
-        ]
+        known = catalogue_of(store, out)
+    found = [record for record in known.records if set(tags) <= set(record.manifest.tags) and host in (None, record.manifest.host)]
     if out.json:
-        for snapshot in found:
-            out.show(_record(snapshot), "")
+        for record in found:
+            out.show(_record(record), "")
     else:
         out.show({}, _table(found) if found else "there is no snapshot")
+    return EXIT_PARTLY if known.damaged else EXIT_OK
 
 
-def _record(snapshot: "Snapshot") -> dict[str, object]:
-    manifest = snapshot.record.manifest
+def _record(record: "Record") -> dict[str, object]:
+    manifest = record.manifest
     return {
-        "snapshot": snapshot.id,
-        "time": snapshot.time.isoformat(),
+        "snapshot": record.id,
+        "time": record.time.isoformat(),
         "host": manifest.host,
         "user": manifest.user,
         "sources": list(manifest.sources),
@@ -62,16 +64,16 @@ def _record(snapshot: "Snapshot") -> dict[str, object]:
     }
 
 
-def _table(found: "list[Snapshot]") -> str:
+def _table(found: "list[Record]") -> str:
     rows = [("snapshot", "time", "size", "added", "sources")]
-    for snapshot in found:
-        manifest = snapshot.record.manifest
+    for record in found:
+        manifest = record.manifest
         what = " ".join(escape(source) for source in manifest.sources) + "".join(f" #{escape(tag)}" for tag in manifest.tags)
         left = f" ({manifest.skipped} left out)" if manifest.skipped else ""
         rows.append(
             (
-                snapshot.id[:_SHORT],
-                local(snapshot.time),
+                record.id[:_SHORT],
+                local(record.time),
                 amounts.amount(manifest.size),
                 amounts.amount(manifest.bytes_added),
                 f"{escape(manifest.host)}: {what}{left}",

@@ -1,6 +1,8 @@
 """Options of commands that work on a store, and how they open it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +11,11 @@ import click
 from chatseal.cli.key_options import Keys
 from chatseal.cli.options import F
 from chatseal.cli.output import Output
+from chatseal.errors import IntegrityError, StoreChangedError
 
 if TYPE_CHECKING:
-    from chatseal.snapshots.store import Store
+    from chatseal.snapshots.catalogue import Catalogue
+    from chatseal.snapshots.store import Snapshot, Store
 
 VARIABLE = "CHATSEAL_STORE"
 _AGO = re.compile(r"(\d+)\s*(m|h|d|w)(?:\s*ago)?")
@@ -30,16 +34,42 @@ def store_option(function: F) -> F:
     )(function)
 
 
-def open_store(url: str, keys: Keys, out: Output) -> "Store":
-    """The store at *url*, with a warning if it is not what it was."""
+@contextmanager
+def open_store(url: str, keys: Keys, out: Output, *, writes: bool = False) -> Iterator["Store"]:
+    """The store at *url*, with a warning if it is not what it was; who *writes* is refused then anyway. Closed at the end."""
     from chatseal.snapshots.store import Store
 
     openers = keys.openers(out)
     out.subject = url if "@" not in url else "the store"
-    store = Store(url, key=openers)
-    if store.warning:
-        out.warn(store.warning)
-    return store
+    with Store(url, key=openers) as store:
+        if store.warning and not writes:
+            out.warn(store.warning)
+        try:
+            yield store
+        except IntegrityError as error:
+            if not isinstance(error, StoreChangedError):
+                error.remedy = (
+                    "`chatseal check --read-data` says what is damaged, and which snapshots need it; others may have what you look for."
+                )
+            raise
+
+
+def catalogue_of(store: "Store", out: Output) -> "Catalogue":
+    """The snapshots of *store*, with a warning if there are some that cannot be read: one of them may be the latest."""
+    from chatseal.snapshots import catalogue
+
+    known = catalogue.read(store.sealed)
+    if known.damaged:
+        names = ", ".join(name.rpartition("-")[2] for name, _ in known.damaged)
+        out.warn(f"snapshots that cannot be read are passed over: {names}; `chatseal check` says what is wrong with them")
+    return known
+
+
+def find_snapshot(store: "Store", wanted: str, at: datetime | None, out: Output) -> "Snapshot":
+    """As Store.snapshot, with the same warning."""
+    from chatseal.snapshots.store import Snapshot
+
+    return Snapshot(store.sealed, catalogue_of(store, out).find(wanted, at=at))
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

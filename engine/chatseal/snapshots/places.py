@@ -32,7 +32,9 @@ def cache_folder() -> Path:
 
 def make_private(folder: Path) -> Path:
     """Make *folder* and what is missing above it, for this user alone."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -11,7 +11,15 @@ from typing import Any, Self
 from chatseal import events
 from chatseal.capture.entry import Entry
 from chatseal.capture.stream import Readable
-from chatseal.errors import NoStoreError, ObjectExistsError, ObjectMissingError, StoreChangedError, StoreExistsError, WrongKeyError
+from chatseal.errors import (
+    IntegrityError,
+    NoStoreError,
+    ObjectExistsError,
+    ObjectMissingError,
+    StoreChangedError,
+    StoreExistsError,
+    WrongKeyError,
+)
 from chatseal.events import Report
 from chatseal.format.object_names import CONFIG_NAME
 from chatseal.keys.slots import Holder, Opener, openers_of
@@ -132,8 +140,11 @@ class Store:
         return Snapshot(self._sealed, catalogue.read(self._sealed).find(wanted, at=at))
 
     def check(self, *, share: float = 0.0, threads: int | None = None, progress: Report | None = None) -> events.Checked:
-        """Whether all snapshots can be restored: their structure, and of *share* of the packs, 0.0 to 1.0, every byte."""
-        return check(self._sealed, CheckOptions(share, Budget.of(threads, None)), progress=progress)
+        """Whether all snapshots can be restored: their structure, and of *share* of the packs, 0.0 to 1.0, every byte.
+
+        All of it is read from the store; copies on this machine say nothing about what is there."""
+        sealed = SealedStore(self._objects, self.config, copies=False)
+        return check(sealed, CheckOptions(share, Budget.of(threads, None)), progress=progress)
 
     def inspect(self, name: str) -> dict[str, Any]:
         """What the object *name* of the store tells, as members for JSON. Raises ObjectMissingError, IntegrityError."""
@@ -258,6 +269,9 @@ def _open_config(objects: ObjectStore, key: Opener | Sequence[Opener]) -> Config
         raise WrongKeyError(f"wrong key: it does not open the store at {objects.url}").with_remedy(
             "Use a key that the store was made for; `chatseal init` was given it."
         ) from error
+    except IntegrityError as error:
+        error.remedy = "Put back `config` from a copy of the store: the keys of everything else are in it."
+        raise
 
 
 def _has_config(objects: ObjectStore) -> bool:
