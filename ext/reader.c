@@ -274,10 +274,21 @@ typedef struct {
 static int open_one(void *given)
 {
     opening *o = given;
-    do
-        o->fd = open(o->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    while (o->fd < 0 && errno == EINTR);
-    return o->fd < 0 ? errno : 0;
+    int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+#ifdef O_NOATIME /* leave the access time alone, where we may: the owner and root */
+    flags |= O_NOATIME;
+#endif
+    while ((o->fd = open(o->path, flags)) < 0) {
+#ifdef O_NOATIME
+        if (errno == EPERM && flags & O_NOATIME) {
+            flags &= ~O_NOATIME;
+            continue;
+        }
+#endif
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
 }
 
 /* Opening a file twice to learn which it is would leave a second descriptor that can never be closed: so ask for its name first. */

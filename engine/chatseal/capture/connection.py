@@ -17,6 +17,7 @@ input does, or its parent. No descriptor of the database is ever closed here bef
 import contextlib
 import fcntl
 import os
+import random
 import select
 import signal
 import sqlite3
@@ -24,7 +25,6 @@ import sys
 import time
 
 SHM_LEN = 136  # two copies of a header of 48 bytes, and the checkpoint's state
-TRIES = 1000
 SHARED_FIRST, SHARED_LEN = 0x40000002, 510  # the bytes that every reader of a database locks
 
 
@@ -49,25 +49,39 @@ class Connection:
     def begin(self, busy_seconds: str, hold_seconds: str) -> str:
         if self.database is None:
             self.database = self.connect(self.mode)
-        self.database.execute(f"PRAGMA busy_timeout = {int(float(busy_seconds) * 1000)}")
         self.expired = False
-        for _ in range(TRIES):
-            before = self.read_shm()
-            self.database.execute("BEGIN")
+        # SQLite's own way of waiting looks every 100 ms; who commits without a pause is free for much shorter than that.
+        until = time.monotonic() + float(busy_seconds)
+        while True:
             try:
-                self.database.execute("PRAGMA schema_version").fetchone()  # takes the lock and reads a page, but no schema
-                if not self.has_log():
-                    self.until = time.monotonic() + float(hold_seconds)
-                    return f"rollback {self.identities()}"
-                # What lies between two equal headers is the snapshot. The checkpoint's state is older than the second one.
-                state, after = self.read_shm(), self.read_shm()
-                if before[:96] == state[:96] == after[:96] and before[:48] == before[48:96] and len(state) == SHM_LEN:
-                    return f"wal {state.hex()} {self.identities()}"
-            except BaseException:
-                self.database.execute("ROLLBACK")
-                raise
-            self.database.execute("ROLLBACK")
-        return "error SQLITE_BUSY"
+                begun = self.try_to_begin(self.database)
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                    raise
+                begun = None
+            if begun is not None:
+                self.until = None if begun.startswith("wal") else time.monotonic() + float(hold_seconds)
+                return begun
+            if time.monotonic() > until:
+                return "error SQLITE_BUSY"
+            time.sleep(random.uniform(0.0002, 0.002))
+
+    def try_to_begin(self, database: sqlite3.Connection) -> str | None:
+        before = self.read_shm()
+        database.execute("BEGIN")
+        try:
+            database.execute("PRAGMA schema_version").fetchone()  # takes the lock and reads a page, but no schema
+            if not self.has_log():
+                return f"rollback {self.identities()}"
+            # What lies between two equal headers is the snapshot. The checkpoint's state is older than the second one.
+            state, after = self.read_shm(), self.read_shm()
+            if before[:96] == state[:96] == after[:96] and before[:48] == before[48:96] and len(state) == SHM_LEN:
+                return f"wal {state.hex()} {self.identities()}"
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+        database.execute("ROLLBACK")
+        return None
 
     def has_log(self) -> bool:
         """Whether SQLite has the -shm file open. PRAGMA journal_mode would read the schema, which may be damaged."""

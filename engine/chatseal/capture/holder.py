@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chatseal.errors import CaptureError, SourceBusyError, SourceChangedError
 
-BUSY_SECONDS = 5.0  # how long a lock of others is waited for
+BUSY_SECONDS = 10.0  # how long a lock of others is waited for
 ANSWER_SECONDS = 30.0  # and how long the process may take beyond that
 END_SECONDS = 5.0
 
