@@ -82,9 +82,19 @@ pages = Extension(
     define_macros=macros,
 )
 
+scrub = Extension(
+    "chatseal._scrub",
+    ["ext/scrubber.pyx", "ext/scrub.c"],
+    depends=core.depends,
+    include_dirs=["ext"],
+    extra_compile_args=compile_args,
+    extra_link_args=link_args,
+    define_macros=macros,
+)
+
 setup(
     ext_modules=cythonize(
-        [core, pages],
+        [core, pages, scrub],
         include_path=["ext"],
         build_dir="build/cython",
         compiler_directives={
