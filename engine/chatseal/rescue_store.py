@@ -415,7 +415,7 @@ def make_folder(path: str) -> str:
 
 
 class Restore:
-    """Entries come back below a new folder: folders, files, further names of files, links, and at last the folders' modes and times."""
+    """Entries come back below a new folder: folders, files and links, further names of files, and at last the folders' modes and times."""
 
     def __init__(self, store: Store, table: Table, root: str) -> None:
         self.store, self.table, self.root = store, table, root
@@ -428,9 +428,8 @@ class Restore:
         failed = 0
         for put, wanted in (
             (self.folder, [entry for entry in entries if entry.type == "folder"]),
-            (self.file, [entry for entry in entries if entry.type in WITH_CONTENT and not entry.same_as]),
+            (self.file, [entry for entry in entries if entry.type != "folder" and not entry.same_as]),
             (self.name, [entry for entry in entries if entry.same_as]),
-            (self.link, [entry for entry in entries if entry.type == "link"]),
             (self.attributes, [entry for entry in reversed(entries) if entry.type == "folder"]),
         ):
             for entry in wanted:
@@ -456,6 +455,9 @@ class Restore:
         make_folder(path)
 
     def file(self, entry: Entry, path: str) -> None:
+        if entry.type == "link":
+            os.symlink(system_name(entry.target), path)
+            return
         write_beside(path, lambda out: self.store.rebuild(self.table, entry, out))
         os.chmod(path, entry.mode & 0o777)
         os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
@@ -471,9 +473,6 @@ class Restore:
             except OSError:  # a file system without links
                 pass
         self.file(lead, path)
-
-    def link(self, entry: Entry, path: str) -> None:
-        os.symlink(system_name(entry.target), path)
 
     def attributes(self, entry: Entry, path: str) -> None:
         os.chmod(make_folder(path), entry.mode & 0o777)

@@ -311,7 +311,7 @@ def test_a_map_cut_at_any_byte_is_damage() -> None:
 def test_any_changed_byte_is_damage_or_a_table_without_a_hole() -> None:
     data = Bad().encode()
     for at in range(len(data)):
-        for byte in {data[at] ^ 1, data[at] ^ 0x80, 0x22, 0x30, 0x0A, 0xFF} - {data[at]}:
+        for byte in {data[at] ^ 1, 0x30, 0x0A} - {data[at]}:
             try:
                 table = read(data[:at] + bytes([byte]) + data[at + 1 :])
             except DamagedError:
