@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatseal.errors import StoreChangedError
+from chatseal.errors import DamagedError, StoreChangedError
+from chatseal.format import strict_json
 from chatseal.snapshots import places
 from chatseal.snapshots.config import Config
 
@@ -30,11 +31,11 @@ def read(url: str) -> Pin | None:
     path = path_of(url)
     try:
         with open(path, "rb") as file:
-            members = json.loads(file.read(_LONGEST))
-        return Pin(str(members["store"]), int(members["generation"]))
+            members = strict_json.parse_object(file.read(_LONGEST))
+        return Pin(strict_json.text(members, "store", 64), strict_json.number(members, "generation", 1))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except DamagedError:
         raise _changed(url, "what this machine remembers of it cannot be read") from None
 
 

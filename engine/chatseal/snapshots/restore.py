@@ -1,5 +1,6 @@
 """Restore: from a snapshot back to a folder, a file or a stream."""
 
+import errno
 import os
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from chatseal import _pages, events
-from chatseal.errors import ChatsealError, IntegrityError, NoStoreError
+from chatseal.errors import ChatsealError, NoStoreError, StoreFailedError, StoreRefusedError
 from chatseal.events import Report, Reporter
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.source import PathLike
@@ -160,7 +161,9 @@ class _Restore:
                 try:
                     self._entry(tree, units)
                     self._files += units.entry.type != "folder"
-                except (IntegrityError, OSError, ChatsealError) as error:
+                except (OSError, ChatsealError) as error:
+                    if self._is_of_all(error):
+                        raise
                     self.error = self.error or error
                     self._failed.append((units.entry.path, str(error)))
         self._warnings += tree.warnings
@@ -174,6 +177,12 @@ class _Restore:
             tuple(self._failed),
             tuple(self._warnings),
         )
+
+    def _is_of_all(self, error: ChatsealError | OSError) -> bool:
+        """Whether the other entries will fare no better: the disk is full, or the store does not answer."""
+        if isinstance(error, OSError):
+            return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return isinstance(error, (StoreFailedError, StoreRefusedError)) and not self._store.is_reachable()
 
     def _entry(self, tree: Tree, units: Units) -> None:
         entry = units.entry

@@ -63,6 +63,8 @@ class Store:
             pins.check(self.url, self.config)
         except StoreChangedError as error:
             return str(error)
+        except OSError as error:
+            return f"whether {self.url} is the store that was there before cannot be told: {error}"
         with suppress(OSError):  # who only reads can do so without a place to remember things
             pins.keep(self.url, self.config)
         return ""
