@@ -194,8 +194,9 @@ def memory(scene: Scene, large: int) -> Iterator[Bar]:
         scene.store().close()
         with in_use(scene.database):
             for name, call in _COMMANDS.items():
-                script = f"import sys, chatseal\nfrom subjects import KEY\nwith chatseal.Store(sys.argv[1], KEY) as store: {call}"
-                command = [sys.executable, "-c", script, str(scene.folder / "store"), str(scene.database), str(scene.out)]
+                command = subjects.script(
+                    f"store = chatseal.Store(sys.argv[1], KEY); {call}", scene.folder / "store", scene.database, scene.out
+                )
                 (peak,) = pipeline.run(command, environment=subjects.environment()).peaks
                 peaks[name].append((source.stat().st_size, peak))
                 words = f"{peak / MIB:.1f} MiB"

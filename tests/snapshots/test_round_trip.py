@@ -222,3 +222,18 @@ def test_a_file_that_is_half_restored_is_not_taken_for_one(store: Store, source:
     done = store.backup(source)
     assert [path for path, _ in done.skipped] == [str(source / "a")]
     assert "restore into it did not finish" in done.skipped[0][1]
+
+
+def test_what_was_deleted_does_not_travel_when_scrubbed(store: Store, source: Path, tmp_path: Path) -> None:
+    with database(source / "chat.db", 2000) as connection:
+        connection.execute("PRAGMA secure_delete=OFF")
+        connection.execute("UPDATE messages SET text = 'what nobody shall read ' || id WHERE id % 2")
+        connection.execute("DELETE FROM messages WHERE id % 2")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        rows = connection.execute("SELECT * FROM messages ORDER BY id").fetchall()
+        assert b"what nobody shall read" in (source / "chat.db").read_bytes()
+        done = store.backup(source, options=BackupOptions(scrub=True))
+        assert (done.skipped, done.warnings) == ((), ())
+    store.snapshot().restore(tmp_path / "out")
+    assert b"what nobody shall read" not in (tmp_path / "out" / "source" / "chat.db").read_bytes()
+    assert rows_of(tmp_path / "out" / "source" / "chat.db") == rows

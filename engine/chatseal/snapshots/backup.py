@@ -11,8 +11,8 @@ from chatseal import events
 from chatseal.capture.capture import Capture
 from chatseal.capture.database import open_database
 from chatseal.capture.entry import Entry
-from chatseal.capture.image import Image
 from chatseal.capture.options import CaptureOptions
+from chatseal.capture.scrub import ScrubbedImage
 from chatseal.capture.stream import CommandImage, Readable
 from chatseal.errors import CaptureError, ChatsealError, IntegrityError, ObjectMissingError, SourceChangedError, StoreFailedError
 from chatseal.events import Report, Reporter
@@ -133,7 +133,7 @@ class _Run:
                     open_database=open_database,
                     options=options.capture,
                     earlier=unchanged,
-                    wrap=_scrubbed if options.scrub else None,
+                    wrap=ScrubbedImage if options.scrub else None,
                 )
             )
             packs = PackWriter(self._store, table, self._sender(uploads), level=options.level, budget=options.budget)
@@ -314,13 +314,6 @@ class _Run:
             tuple(self._skipped),
             tuple(self._warnings),
         )
-
-
-def _scrubbed(image: Image) -> Image:
-    from importlib import import_module
-
-    scrubbed: Image = import_module("chatseal.capture.scrub").ScrubbedImage(image)
-    return scrubbed
 
 
 def _nothing_read(skipped: Sequence[tuple[str, str]]) -> CaptureError:
