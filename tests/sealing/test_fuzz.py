@@ -38,7 +38,7 @@ from vectors.make_vectors import Sealed, seal
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "300"))
 SEED = os.environ.get("FUZZ_SEED")
 SEARCHES = 3
-SLOWEST = 10.0  # seconds for one header
+SLOWEST = 10.0  # seconds of processors for one header, on all threads: a busy machine makes nothing dearer
 MEMORY = 1 << 30
 
 KEY, PAIR, WORD = BackupKey(KEY_BYTES), PrivateKey(PAIR_BYTES), "word"
@@ -137,14 +137,14 @@ def search_headers(count: int | None) -> Counter[str]:
     for dice in seeds(count):
         data = mutated_header(good, dice)
         opener = dice.choice(openers)
-        began = time.perf_counter()
+        began = time.process_time()
         outcome = ways.in_memory(data, opener, Path())
-        slowest = max(slowest, time.perf_counter() - began)
+        slowest = max(slowest, time.process_time() - began)
         assert (outcome.end, outcome.end == "ok") == (rescued(data, opener)[0], outcome.released == A.plain)
         ends[outcome.end] += 1
     assert slowest < SLOWEST
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY + (64 << 20)
-    print(f"{ends.total()} headers, the slowest took {slowest:.2f} s: {dict(ends)}")
+    print(f"{ends.total()} headers, the slowest took {slowest:.2f} s of processors: {dict(ends)}")
     return ends
 
 
