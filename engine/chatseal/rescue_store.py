@@ -126,7 +126,7 @@ class Members:
 
     def time(self, name: str, pattern: str, form: str) -> datetime:
         value = self.text(name, 40)
-        check(re.fullmatch(pattern, value) is not None, f"{self.place}: {name}")
+        check(re.fullmatch(pattern, value, re.ASCII) is not None, f"{self.place}: {name}")
         try:
             return datetime.strptime(value, form)
         except ValueError:

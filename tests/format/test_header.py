@@ -15,6 +15,7 @@ from chatseal.rescue import read_header as rescue_header
 from chatseal.sealing.opening import read_header
 from corpus import KEY_BYTES, chat
 from oracle import header_length
+from slow_store import epoch_slot
 from slow_writer import Draw, base64_text, end_line, header_lines, key_slot, padded, password_slot
 
 FILE_KEY, PREFIX = Draw("file key")(32), Draw("prefix")(56)
@@ -87,6 +88,7 @@ VERSION = b"chatseal/v1 sealed\n"
 SLOT = key_slot(KEY_BYTES, FILE_KEY, Draw("salt")(24)) + b"\n"
 SALT = base64_text(Draw("salt")(16))
 PASSWORD_SLOT = password_slot(b"", FILE_KEY, Draw("salt")(24), b"argon2id m=262144 t=8 p=1 " + SALT, stretched=bytes(32)) + b"\n"
+EPOCH_SLOT = epoch_slot(7, KEY_BYTES, FILE_KEY, Draw("salt")(24)) + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -161,10 +163,12 @@ def test_noise_is_refused(raw: bytes) -> None:
             parse(data)
 
 
+@pytest.mark.parametrize("kind", ["sealed", "config", "pack"])
 @given(data=st.data())
-def test_a_header_with_any_line_changed_is_refused_or_means_the_same_to_rescue(data: st.DataObject) -> None:
+def test_a_header_with_any_line_changed_is_refused_or_means_the_same_to_rescue(kind: str, data: st.DataObject) -> None:
     """Lines are changed by somebody who can make checksum and MAC right, so that only the grammar is in the way."""
-    lines = (VERSION + b"size 1000\n" + SLOT + PASSWORD_SLOT + b"slot future a AAAA\n").splitlines(keepends=True)
+    slots = SLOT + PASSWORD_SLOT + EPOCH_SLOT + b"slot future a AAAA\n"
+    lines = (f"chatseal/v1 {kind}\n".encode() + b"size 1000\n" + slots).splitlines(keepends=True)
     for _ in range(data.draw(st.integers(1, 3))):
         line = data.draw(st.integers(0, len(lines) - 1))
         at = data.draw(st.integers(0, max(0, len(lines[line]) - 1)))
@@ -172,19 +176,19 @@ def test_a_header_with_any_line_changed_is_refused_or_means_the_same_to_rescue(d
         lines[line] = lines[line][:at] + piece + lines[line][at + data.draw(st.integers(0, 2)) :]
     raw = raw_header(b"".join(lines))
     try:
-        theirs = rescue_header(io.BytesIO(raw))
+        theirs = rescue_header(io.BytesIO(raw), kind)
     except RescueError:
         with pytest.raises((NotSealedError, HeaderDamagedError, chatseal.TruncatedError)):
-            _read(raw)
+            _read(raw, kind)
         return
-    ours = _read(raw)
+    ours = _read(raw, kind)
     assert ours.size == theirs.size
     known = [slot for slot in ours.slots if slot.body]
     assert [(slot.type.encode(), " ".join(slot.arguments).encode(), slot.body) for slot in known] == theirs.slots
 
 
-def _read(raw: bytes) -> Header:
-    return read_header(io.BytesIO(raw).read, "the file").header
+def _read(raw: bytes, kind: str) -> Header:
+    return read_header(io.BytesIO(raw).read, "the file", kind).header
 
 
 def test_a_person_can_read_what_a_header_says() -> None:
