@@ -27,6 +27,7 @@ PROMISE = {
     "results": {
         "Backup",
         "Checked",
+        "Difference",
         "FileReport",
         "HolderChange",
         "Progress",
@@ -35,6 +36,7 @@ PROMISE = {
         "SealedWriter",
         "SlotReport",
         "Summary",
+        "TableDifference",
     },
     "errors": {
         "AuthorError",

@@ -36,7 +36,7 @@ from chatseal.errors import (
     UnsafePathError,
     WrongKeyError,
 )
-from chatseal.events import Backup, Checked, FileReport, HolderChange, Progress, Restored, SlotReport, Summary
+from chatseal.events import Backup, Checked, Difference, FileReport, HolderChange, Progress, Restored, SlotReport, Summary, TableDifference
 from chatseal.format.argon2 import Argon2Cost
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
@@ -73,6 +73,7 @@ __all__ = [
     "Checked",
     "CodecError",
     "DamagedError",
+    "Difference",
     "Entry",
     "FileReport",
     "HeaderAlteredError",
@@ -111,6 +112,7 @@ __all__ = [
     "StoreFailedError",
     "StoreRefusedError",
     "Summary",
+    "TableDifference",
     "TargetBusyError",
     "TargetExistsError",
     "TrailingBytesError",

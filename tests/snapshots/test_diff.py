@@ -31,6 +31,20 @@ def test_entries_and_pages(store: Store, source: Path) -> None:
     assert list(after.diff(after)) == []
 
 
+def test_what_has_no_content_comes_and_goes(store: Store, source: Path) -> None:
+    (source / "file").write_text("x")
+    backed_up(store, source)
+    (source / "folder").mkdir()
+    (source / "empty").touch()
+    (source / "link").symlink_to("file")
+    backed_up(store, source)
+    old, new = store.snapshots()
+    names = {f"source/{name}" for name in ("folder", "empty", "link")}
+    for before, after, change in ((old, new, "added"), (new, old, "removed")):
+        found = {item.path: (item.change, item.size_before, item.size_after) for item in before.diff(after)}
+        assert found == dict.fromkeys(names, (change, 0, 0))
+
+
 def test_rows_of_tables(store: Store, source: Path) -> None:
     with database(source / "chat.db", 3000) as connection:
         connection.execute('CREATE TABLE "odd ""name" (a TEXT, b TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID')

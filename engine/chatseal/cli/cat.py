@@ -12,7 +12,7 @@ from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.options import DASH, ByteRange, FileName, force_option
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
-from chatseal.cli.store_options import open_store
+from chatseal.cli.store_options import find_snapshot, open_store
 from chatseal.cli.streams import standard_output
 from chatseal.sealing.target import PRIVATE, FileTarget, write_all
 
@@ -79,7 +79,7 @@ def command(
     if wanted is not None and url is None:
         raise click.UsageError("--snapshot is for --store")
     if url is not None:
-        with open_store(url, keys, out) as store, store.snapshot(wanted or LATEST).open(source) as content:
+        with open_store(url, keys, out) as store, find_snapshot(store, wanted or LATEST, None, out).open(source) as content:
             written = _copy(content, part or slice(None), out, target, force)
         _tell(out, source, target, written)
         return

@@ -9,7 +9,7 @@ from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.output import Output
-from chatseal.cli.store_options import open_store, store_option
+from chatseal.cli.store_options import catalogue_of, open_store, store_option
 from chatseal.cli.words import escape
 
 if TYPE_CHECKING:
@@ -38,14 +38,21 @@ def command(out: Output, before: str, after: str, url: str, keys: Keys, rows: bo
     A line for each entry: + added, - removed, M changed, A other permissions or owner; with the bytes of the pages that changed. With
     --rows, below each SQLite database a line for each table that differs.
     """
+    from chatseal.snapshots.store import Snapshot
+
     with open_store(url, keys, out) as store:
-        for found in store.snapshot(before).diff(store.snapshot(after), rows=rows):
+        known = catalogue_of(store, out)
+        old, new = (Snapshot(store.sealed, known.find(wanted)) for wanted in (before, after))
+        for found in old.diff(new, rows=rows):
             out.show(asdict(found), _text(found))
 
 
 def _text(found: "Difference") -> str:
     sizes = f"{amounts.amount(found.size_before)} to {amounts.amount(found.size_after)}, " if found.size_before != found.size_after else ""
-    what = f"{sizes}{amounts.amount(found.bytes_changed)} of pages" if found.change == "changed" else amounts.amount(found.size_after)
+    if found.change == "changed":
+        what = f"{sizes}{amounts.amount(found.bytes_changed)} of pages"
+    else:
+        what = amounts.amount(found.size_before if found.change == "removed" else found.size_after)
     first = f"{_SIGNS[found.change]}  {escape(found.path)}  ({what})"
     return "\n".join([first, *(f"     {_table(table)}" for table in found.tables)])
 

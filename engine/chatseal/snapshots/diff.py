@@ -40,10 +40,10 @@ def diff(store: SealedStore, before: Record, after: Record, *, rows: bool = Fals
 def _entry(old: PageTable, new: PageTable, path: str) -> Difference | None:
     a, b = old.entries.get(path), new.entries.get(path)
     if a is None or b is None:
-        there = a or b
-        assert there is not None
-        size = there.entry.size
-        return Difference(path, "removed" if b is None else "added", there.entry.type, size if a else 0, size if b else 0, size)
+        if a is not None:  # what has no content has no units, and is false
+            return Difference(path, "removed", a.entry.type, a.entry.size, 0, a.entry.size)
+        assert b is not None
+        return Difference(path, "added", b.entry.type, 0, b.entry.size, b.entry.size)
     changed = _changed_bytes(a, b)
     other = changed or a.entry.type != b.entry.type or a.entry.target != b.entry.target or a.entry.same_as != b.entry.same_as
     attributes = (a.entry.mode, a.entry.uid, a.entry.gid) != (b.entry.mode, b.entry.uid, b.entry.gid)
