@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
+_can_be_named: set[int] = set()  # devices that have shown it
+
+
 def write_all_at(descriptor: int, offset: int, data: "Buffer") -> None:
     """Write all of *data* at *offset*, however little the system takes at a time."""
     with flat(data) as view:
@@ -23,8 +26,31 @@ def write_all_at(descriptor: int, offset: int, data: "Buffer") -> None:
             done += os.pwrite(descriptor, view[done:], offset + done)
 
 
+def _without_a_name(part: Place) -> int:
+    """A new file in the folder of *part* that has no name, so that nothing of it is left if this process is killed; -1 where the system
+    has no such thing, or will not give it a name."""
+    flags = getattr(os, "O_TMPFILE", 0)
+    if not flags:
+        return -1
+    try:
+        device = os.fstat(part.folder).st_dev
+        if device not in _can_be_named:
+            with open(os.open(".", flags | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=part.folder), "rb") as trial:
+                _give_name(trial.fileno(), part)
+            part.remove()
+            _can_be_named.add(device)
+        return os.open(".", flags | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=part.folder)
+    except OSError:
+        return -1
+
+
+def _give_name(descriptor: int, part: Place) -> None:
+    os.link(f"/proc/self/fd/{descriptor}", part.name, dst_dir_fd=part.folder, follow_symlinks=True)
+
+
 class NewFile:
-    """A file for *entry* at *place*, whose folder it keeps open by itself. What is not committed leaves nothing behind.
+    """A file for *entry* at *place*, whose folder it keeps open by itself. What is not committed leaves nothing behind, and where the
+    system can make files without a name, not even a kill does.
 
     `write_at` may be called from any thread, the rest from one. `descriptor` is open for reading and writing until `close`."""
 
@@ -35,8 +61,10 @@ class NewFile:
         self._place = Place(os.dup(place.folder), place.name, place.shown)
         self._part = self._place.part()
         try:
-            self._is_there = True
-            self.descriptor = self._part.open(os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            self.descriptor = _without_a_name(self._part)
+            if self.descriptor < 0:
+                self._is_there = True
+                self.descriptor = self._part.open(os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except OSError:
             self._is_there = False
             self.close()
@@ -56,6 +84,9 @@ class NewFile:
             os.ftruncate(self.descriptor, length)
             set_attributes(self.descriptor, self._entry, owner=self._owner, notes=self._notes)
             os.fsync(self.descriptor)
+            if not self._is_there:
+                self._is_there = True
+                _give_name(self.descriptor, self._part)
             self._take(self._place, self._part)
             self._is_there = False
 
