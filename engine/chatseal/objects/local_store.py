@@ -66,7 +66,7 @@ class LocalStore:
                     os.unlink(part)
 
     def get(self, name: str, limit: int) -> bytes:
-        with self._open(name) as file:
+        with self.open_file(name) as file:
             size = os.fstat(file.fileno()).st_size
             if size > limit:
                 raise StoreFailedError(f"{name} in {self.url} has {size} bytes, more than the {limit} that it can have")
@@ -74,7 +74,7 @@ class LocalStore:
 
     def get_range(self, name: str, offset: int, length: int) -> bytes:
         check_range(offset, length)
-        with self._open(name) as file:
+        with self.open_file(name) as file:
             rest = max(0, os.fstat(file.fileno()).st_size - offset)
             file.seek(offset)
             return self._read(file, name, min(length, rest))
@@ -122,7 +122,7 @@ class LocalStore:
                 raise StoreFailedError(f"{self.folder / folder} is a link; a store has none")
         return path
 
-    def _open(self, name: str) -> io.FileIO:
+    def open_file(self, name: str) -> io.FileIO:
         check_name(name)
         path = self._path(name)
         try:

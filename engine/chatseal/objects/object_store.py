@@ -1,8 +1,9 @@
 """Object store: the little that a place for backups must be able to do, and what it promises."""
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -58,3 +59,11 @@ class ObjectStore(Protocol):
 
     def close(self) -> None:
         """Let go of connections and threads. The store is not used afterwards."""
+
+
+@runtime_checkable
+class FileObjects(Protocol):
+    """What a store can do besides whose objects are files of this machine: they are read where they lie, by several threads."""
+
+    def open_file(self, name: str) -> io.FileIO:
+        """The object's file, for reading; the caller closes it. Raises ObjectMissingError, StoreFailedError, OSError."""

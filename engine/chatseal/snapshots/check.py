@@ -16,12 +16,12 @@ from chatseal.sealing.budget import Budget
 from chatseal.snapshots import catalogue, map_chain
 from chatseal.snapshots.catalogue import Record
 from chatseal.snapshots.pack_reader import PackReader
-from chatseal.snapshots.page_map import PRINT_LEN, ZEROS, MapReader, PackPlace
+from chatseal.snapshots.page_map import ZEROS, MapReader, PackPlace
 from chatseal.snapshots.page_table import PageTable
 from chatseal.snapshots.sealed_store import SealedStore
 
-GROUP = 4 << 30  # bytes of packs whose units' fingerprints are in memory at once: about 30 MiB of them
-_ROW = np.dtype([("pack", "<u4"), ("at", "<u4"), ("length", "<u4"), ("print", "V16")])
+GROUP = 2 << 30  # bytes of packs whose units' fingerprints are in memory at once: about 15 MiB of them, and as much to sort them
+_ROW = np.dtype([("pack", "<u4"), ("at", "<u4"), ("length", "<u4"), ("print", "<u8", 2)])
 
 Rows = NDArray[np.void]
 Parts = tuple[str, ...]
@@ -134,7 +134,13 @@ class _Check:
                 continue
             with map_chain.stream(self._store, parts) as stream:
                 found.extend(_rows_of(MapReader(stream), numbers))
-        return np.unique(np.concatenate(found))
+        rows: Rows = np.concatenate(found)
+        found.clear()
+        rows = rows[np.argsort(rows["pack"].astype(np.uint64) << np.uint64(32) | rows["at"], kind="stable")]
+        differ = (rows["pack"][1:] != rows["pack"][:-1]) | (rows["at"][1:] != rows["at"][:-1]) | (rows["length"][1:] != rows["length"][:-1])
+        differ |= np.any(rows["print"][1:] != rows["print"][:-1], axis=1)
+        rows = rows[np.concatenate((np.ones(len(rows[:1]), np.bool_), differ))]
+        return rows
 
     def _compare(self, place: PackPlace, plain: memoryview, rows: Rows) -> None:
         """Raise IntegrityError if a unit is not what a map says."""
@@ -203,6 +209,6 @@ def _rows_of(reader: MapReader, numbers: dict[str, int]) -> Iterator[Rows]:
             rows["pack"] = np.repeat(pack, count)
             rows["at"] = np.repeat(segment.at.astype(np.int64), count) + within * head.unit
             rows["length"] = np.minimum(head.unit, head.entry.size - unit * head.unit)
-            rows["print"] = np.ascontiguousarray(segment.prints).view(f"V{PRINT_LEN}").reshape(-1)
+            rows["print"] = np.ascontiguousarray(segment.prints).view("<u8")
             if wanted.any():
                 yield rows[wanted]

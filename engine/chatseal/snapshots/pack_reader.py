@@ -1,13 +1,16 @@
 """Pack reader: plaintext of packs, whole ones unsealed on all cores while the next is fetched, or ranges of them."""
 
+import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from chatseal import _core
-from chatseal.errors import ChatsealError, DamagedError, IntegrityError
+from chatseal.errors import DamagedError, IntegrityError, WrongKeyError
+from chatseal.objects.object_store import FileObjects
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.reader import SealedReader
 from chatseal.sealing.source import Source
@@ -79,6 +82,20 @@ class PackReader:
             raise _disagrees(place)
         return data
 
+    @contextmanager
+    def _opened(self, place: PackPlace, following: Sequence[PackPlace]) -> Iterator[Source]:
+        """The pack's object as a source: where it lies, if it is a file, else fetched."""
+        objects = self._store.objects
+        if isinstance(objects, FileObjects):
+            with objects.open_file(place.name) as file:
+                length = os.fstat(file.fileno()).st_size
+                if length != place.length:
+                    raise _disagrees(place)
+                yield Source(name=place.name, positioned=(file.fileno(), 0, length), length=length)
+        else:
+            data = memoryview(self._take(place, following))
+            yield Source(name=place.name, positioned=data, length=len(data))
+
     def _take(self, place: PackPlace, following: Sequence[PackPlace]) -> bytes:
         coming = self._coming.pop(place.name, None)
         data = coming.result() if coming is not None else self._fetch(place)
@@ -88,16 +105,13 @@ class PackReader:
 
     def _unseal(self, place: PackPlace, target: "memoryview | tuple[int, int]", following: Sequence[PackPlace]) -> None:
         name = place.name
-        data = memoryview(self._take(place, following))
         try:
-            source = Source(name=name, positioned=data, length=len(data))
-            work = Unseal(source, [self._store.key(name)], self._budget, "the target", kind=self._store.kind(name))
-            work.check_length()
-            exhaust(work.run(target, pipe=self._pipe))
-            done = self._pipe.content_done
-        except IntegrityError:
-            raise
-        except ChatsealError as error:
+            with self._opened(place, following) as source:
+                work = Unseal(source, [self._store.key(name)], self._budget, "the target", kind=self._store.kind(name))
+                work.check_length()
+                exhaust(work.run(target, pipe=self._pipe))
+                done = self._pipe.content_done
+        except WrongKeyError as error:  # it is one of another store
             raise envelope.named(DamagedError(str(error)), name) from None
         if done != place.plain:
             raise _disagrees(place)

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from cryptography.hazmat.primitives import hashes, hmac
 
-from chatseal.errors import ChatsealError, DamagedError, IntegrityError, ObjectMissingError, StoreFailedError
+from chatseal.errors import ChatsealError, DamagedError, IntegrityError, StoreFailedError, WrongKeyError
 from chatseal.format import object_names
 from chatseal.keys.epoch_key import EpochKey
 from chatseal.objects.object_store import ObjectStore
@@ -68,9 +68,7 @@ class SealedStore:
         """What the object *name* holds, at most *longest* bytes. Raises IntegrityError."""
         try:
             return envelope.unseal(data, [self.key(name)], self.kind(name), longest, name)
-        except IntegrityError:
-            raise
-        except ChatsealError as error:  # the wrong key: it was sealed for another store
+        except WrongKeyError as error:  # it is one of another store
             raise envelope.named(DamagedError(str(error)), name) from None
 
     def read(self, name: str, longest: int) -> bytes:
@@ -140,9 +138,7 @@ class SealedStore:
             return SealedReader(cast("IO[bytes]", ObjectFile(self.objects, name, length)), self.key(name), kind=self.kind(name))
         except IntegrityError as error:
             raise envelope.named(error, name) from None
-        except ObjectMissingError:
-            raise
-        except ChatsealError as error:
+        except WrongKeyError as error:
             raise envelope.named(DamagedError(str(error)), name) from None
 
     def _copy(self, name: str) -> Path | None:
