@@ -221,8 +221,10 @@ class Store:
         return sorted(good, key=lambda item: (item.time, item.name)), bad
 
     def snapshot(self, wanted: str) -> Manifest:
-        """The one that *wanted* names."""
-        found, _ = self.manifests()
+        """The one that *wanted* names. Whether it is the latest, nobody can tell while another cannot be read: that is told."""
+        found, bad = self.manifests()
+        for error in bad:
+            print(f"rescue: {error}", file=sys.stderr)
         found = found[-1:] if wanted == "latest" else [item for item in found if item.id.startswith(wanted.lower())]
         if len(found) != 1:
             raise FileNotFoundError(f"{self.folder!r} has {'several snapshots' if found else 'no snapshot'} {wanted}")

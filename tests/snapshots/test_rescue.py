@@ -205,6 +205,26 @@ def test_damage_in_one_file_leaves_the_others(
     assert run(capsysbinary, tmp_path / "store", "--key-file", key_file, "latest", "source/bad")[0] == 10
 
 
+def test_a_snapshot_that_cannot_be_read_is_told_when_another_is_the_latest(
+    store: Store, source: Path, tmp_path: Path, key_file: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (source / "a").write_bytes(b"old")
+    backed_up(store, source)
+    known = set(objects(tmp_path / "store"))
+    (source / "a").write_bytes(b"new")
+    backed_up(store, source)
+    (name,) = (name for name in set(objects(tmp_path / "store")) - known if name.startswith("snapshots/"))
+    (tmp_path / "store" / name).chmod(0o600)
+    with open(tmp_path / "store" / name, "ab") as file:
+        file.write(b"x")
+    words = (tmp_path / "store", "--key-file", key_file)
+    trailing = f"rescue: trailing bytes: {name}: the file is longer than its size line says\n"
+    assert run(capsysbinary, *words, "latest", "source/a", "-o", tmp_path / "a") == (0, b"", trailing)
+    assert (tmp_path / "a").read_bytes() == b"old"
+    code, out, err = run(capsysbinary, *words)
+    assert (code, out.count(b"\n"), err) == (13, 1, trailing)
+
+
 def test_every_object_is_bound_to_its_name_and_store(store: Store, source: Path, tmp_path: Path) -> None:
     """Objects of one kind under each other's names, of another kind, and of another store of the same key."""
     for day in range(2):
