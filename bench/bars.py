@@ -316,3 +316,10 @@ def uploads(plan: Plan) -> Iterator[Bar]:
     share, (low, high) = times.share("uploads", "obstore"), times.spread("uploads", "obstore")
     words = f"{share:.3f} ({low:.3f} to {high:.3f}; {times.median('uploads'):.2f} s, obstore {times.median('obstore'):.2f} s)"
     yield Bar(what, bar, words, share, share >= upload.BAR)
+
+
+def writers(plan: Plan) -> Iterator[Bar]:
+    """What captures cost the program that writes to the database."""
+    import live
+
+    yield from live.bars(plan.database, plan.scratch, seconds=2.0, rounds=plan.rounds)

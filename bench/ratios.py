@@ -15,7 +15,7 @@ import inputs
 import machine
 from bars import Bar, Plan
 
-PARTS = ("alone", "seal", "unseal", "serial", "disk", "reads", "messages", "files", "start", "memory", "upload")
+PARTS = ("alone", "seal", "unseal", "serial", "disk", "reads", "messages", "files", "start", "memory", "upload", "live")
 
 
 def measure(plan: Plan, parts: list[str], files_total: int, large: int) -> Iterator[Bar]:
@@ -32,6 +32,7 @@ def measure(plan: Plan, parts: list[str], files_total: int, large: int) -> Itera
         "start": lambda: bars.starting(plan.rounds),
         "memory": lambda: bars.memory(plan, [64_000_000, large]),
         "upload": lambda: bars.uploads(plan),
+        "live": lambda: bars.writers(plan),
     }
     for part in parts:
         yield from work[part]()
