@@ -127,5 +127,5 @@ def test_where_locks_may_not_reach_the_writers_it_is_refused_unless_allowed(tmp_
     monkeypatch.setitem(file_system.SHARED, _pages.file_system(bytes(tmp_path)), "NFS")  # as if this were one
     with pytest.raises(CaptureError, match="of kind NFS") as caught:
         captured.capture(path)
-    assert "--allow-network" in caught.value.remedy
+    assert "--allow-network-fs" in caught.value.remedy
     assert captured.capture(path, CaptureOptions(allow_network=True)) == path.read_bytes()

@@ -43,7 +43,7 @@ class Approach:
         if shared is not None:
             raise _refused(
                 f"{self._name} is on a file system of kind {shared}, where locks may not reach all who write to it",
-                "Back it up on the machine that writes to it, or say with --allow-network that nobody else does.",
+                "Back it up on the machine that writes to it, or say with --allow-network-fs that nobody writes to it meanwhile.",
             )
         whole = header.startswith(MAGIC) and len(header) == HEADER_LEN and max(header[18:20]) <= WAL_VERSION and page_length
         if not whole or len(self._path) > SQLITE_PATH_MAX:
