@@ -440,6 +440,15 @@ def test_nothing_is_backed_up_to_another_store_at_the_address(scene: Scene, call
     assert not list((stores[0]).glob("*/*"))
 
 
+def test_an_older_state_of_a_store_is_not_noticed(scene: Scene, call: Call, copy: Path) -> None:
+    first, second = scene.ids()
+    assert len(lines(call("snapshots", "--json", store=copy))) == 2
+    (copy / "snapshots" / f"1-{second}").unlink()  # as the store's keeper can
+    ran = call("snapshots", "--json", store=copy)
+    assert (ran.code, ran.err, [line["snapshot"] for line in lines(ran)]) == (0, "", [first])
+    assert call("check", "--read-data", store=copy).code == 0
+
+
 # --- what comes out ---------------------------------------------------------------------------------------------------
 
 
