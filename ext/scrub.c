@@ -218,6 +218,8 @@ static void follow_chain(scrubber *s, uint32_t first)
             return;
         }
         if (bytes <= room) {
+            if (s->next[number])
+                s->damaged = 1;
             s->kinds[number] = LAST;
             s->values[number] = 4 + bytes;
             return;

@@ -8,6 +8,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def seen(path: Path) -> list[Any]:
             rows: list[tuple[Any, ...]] = []
             try:
                 rows.extend(connection.execute(question))
-            except (sqlite3.Error, OverflowError) as error:
+            except (sqlite3.Error, ValueError, OverflowError) as error:
                 rows.append((type(error).__name__, str(error)))
             found.extend(rows)
             return rows
@@ -104,8 +105,10 @@ def are_in(those: NDArray[np.uint64], all_sorted: NDArray[np.uint64]) -> NDArray
 
 
 def lost(gone: list[str], left: list[str]) -> NDArray[np.uint64]:
-    """What is in texts that are *gone* and in none that are *left*, eight letters at a time."""
-    found = eights("\0".join(gone).encode())
+    """What is in texts that are *gone* and in none that are *left*, eight letters at a time; of shortened texts what was cut off."""
+    beginnings = {one[:8]: one for one in left if len(one) >= 8}
+    cut = [one[next((i for i, (a, b) in enumerate(zip_longest(one, beginnings.get(one[:8], ""))) if a != b), len(one)) :] for one in gone]
+    found = eights("\0".join(cut).encode())
     across = (found.view(np.uint8).reshape(-1, 8) == 0).any(axis=1)
     return np.compress(~across & ~are_in(found, eights("\0".join(left).encode())), found)
 
@@ -381,10 +384,11 @@ def payload_longer_than_any(data: bytearray, path: Path) -> None:
 def long_values(data: bytearray) -> list[int]:
     """The places of pages that are in the middle of a long value, and of some that were."""
 
-    def leads_on(at: int) -> bool:
-        return at < len(data) and at != page(get(data, 32)) and data[at] == 0 and 1 < get(data, at) <= len(data) // 1024
-
-    return [at for at in range(1024, len(data), 1024) if leads_on(at) and leads_on(page(get(data, at)))]
+    return [
+        at
+        for at in range(1024, len(data), 1024)
+        if at != page(get(data, 32)) and data[at] == 0 and 1 < get(data, at) <= len(data) // 1024 and data[page(get(data, at))] == 0
+    ]
 
 
 def long_values_in_circles(data: bytearray, path: Path) -> None:
@@ -400,6 +404,13 @@ def long_values_through_a_table(data: bytearray, path: Path) -> None:
 def long_values_beyond_the_end(data: bytearray, path: Path) -> None:
     for at in long_values(data):
         put(data, at, len(data) // 1024 + 1)
+
+
+def long_values_that_go_on_after_their_end(data: bytearray, path: Path) -> None:
+    for at in long_values(data):
+        last = page(get(data, at))
+        if get(data, last) == 0:
+            put(data, last, len(data) // 1024)
 
 
 def long_values_that_end_too_soon(data: bytearray, path: Path) -> None:
@@ -467,6 +478,7 @@ LIES = [
     long_values_through_a_table,
     long_values_beyond_the_end,
     long_values_that_end_too_soon,
+    long_values_that_go_on_after_their_end,
     child_is_its_parent,
     child_is_the_first_page,
     child_beyond_the_end,
