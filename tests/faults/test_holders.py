@@ -273,6 +273,8 @@ def test_the_command_killed_at_a_system_call_leaves_old_or_new_holders(how_often
     assert scene.is_done()
     if how_often == "at some":
         calls = [call for call in calls if call.name in MOMENTS]
+    else:  # the 3500 before it looks at the file are the interpreter's
+        calls = calls[next(number for number, call in enumerate(calls) if str(scene.target) in call.text) :]
     killed = old = 0
     for call in calls:
         scene.begin()
