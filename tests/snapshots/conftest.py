@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from chatseal import BackupKey, Store
+from servers.fixtures import moto_bucket
+
+__all__ = ["moto_bucket"]
 
 KEY = BackupKey(bytes(range(32)))
 

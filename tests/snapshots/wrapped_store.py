@@ -74,11 +74,11 @@ class Wrapped:
 
 
 class Bench:
-    """A sealed store in memory, and what one does with it."""
+    """A sealed store, in memory unless another is given, and what one does with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, inner: ObjectStore | None = None) -> None:
         self._memory = MemoryStore()
-        self.objects = Wrapped(self._memory)
+        self.objects = Wrapped(inner or self._memory)
         self.store = SealedStore(self.objects, Config.new(puts_absent=True))
 
     def backup(self, *sources: Path, streams: "dict[str, Readable | Sequence[str]] | None" = None) -> Backup:
