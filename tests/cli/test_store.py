@@ -183,6 +183,34 @@ def test_json_has_the_members_that_the_page_of_commands_promises(scene: Scene, c
     assert checked["packs_read"] == checked["packs"] >= 2
 
 
+def test_what_differs_is_told_down_to_rows(scene: Scene, call: Call) -> None:
+    first, second = scene.ids()
+    (found,) = lines(call("diff", first, second, "--rows", "--json"))
+    assert found.keys() == {"path", "change", "type", "size_before", "size_after", "bytes_changed", "tables"}
+    assert (found["path"], found["change"]) == ("chat.db", "changed")
+    assert found["tables"] == [{"name": "messages", "added": 5, "removed": 0, "changed": 0, "redefined": False}]
+    assert b"table messages: 5 removed" in call("diff", second, first, "--rows").out
+    assert call("diff", second).out == b""
+
+
+def test_a_part_of_a_file_comes_straight_from_the_store(scene: Scene, call: Call, tmp_path: Path) -> None:
+    for snapshot in ([], ["--snapshot", scene.ids()[0]]):
+        assert call("cat", "media/photo.jpg", "--range", "70000:-5", "-o", tmp_path / "part", "--force", *snapshot).code == 0
+        assert (tmp_path / "part").read_bytes() == noise(150_000)[70_000:-5]
+    piped = started("cat", "chat.db", "--range", ":15", "--store", "store", "--key-file", "my.key", env=scene.env, cwd=scene.folder)
+    assert piped == Ran(0, b"SQLite format 3", "")
+
+
+def test_every_object_can_be_looked_into_without_its_keys(scene: Scene, call: Call) -> None:
+    store = scene.folder / "store"
+    names = [str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()]
+    for name in names:
+        (found,) = lines(call("inspect", name, "--json"))
+        assert (found["object"], found["bytes"]) == (name, (store / name).stat().st_size)
+        assert "object" in call("inspect", name).out.decode()
+    assert {name.partition("/")[0] for name in names} == {"config", "maps", "packs", "snapshots"}
+
+
 def test_a_store_can_be_named_by_the_environment_and_every_key_opens_it_alone(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHATSEAL_STORE", "store")
     monkeypatch.setenv("CHATSEAL_KEY_FILE", "spare.key")
@@ -267,6 +295,11 @@ FAILURES: dict[str, tuple[list[str], int, str]] = {
     "two targets": (["restore", "latest", "chat.db", "--to", "x", "-o", "y"], 2, "say where to"),
     "one target for two": (["restore", "latest", "chat.db", "media", "-o", "x"], 2, "exactly one NAME"),
     "file of a folder": (["restore", "latest", "media", "-o", "x"], 10, "media is a folder in the snapshot"),
+    "cat of no name": (["cat", "media/none"], 10, "the snapshot has no media/none"),
+    "snapshot without a store": (["cat", "x", "--snapshot", "latest"], 2, "--snapshot is for --store"),
+    "diff with no snapshot": (["diff", "ffffffff"], 10, "there is no snapshot ffffffff"),
+    "no object": (["inspect", "packs/1-00000000000000000000000000000000"], 10, "no packs/1-0000"),
+    "no name of an object": (["inspect", "../my.key"], 10, "no object of a store is called ../my.key"),
     "target exists": (["restore", "latest", "chat.db", "-o", "my.key"], 1, "my.key exists"),
     "two ways to write": (["restore", "latest", "--to", "x", "--force", "--in-place"], 2, "choose one"),
     "no time": (["ls", "--at", "soon"], 2, "is no time"),
@@ -276,7 +309,8 @@ FAILURES: dict[str, tuple[list[str], int, str]] = {
 
 @pytest.mark.parametrize(("words", "code", "part"), FAILURES.values(), ids=FAILURES)
 def test_a_failure_is_one_line_a_remedy_and_a_code(call: Call, words: list[str], code: int, part: str) -> None:
-    store, key = ("" if "--store" in words or words[0] == "init" else "store"), ("" if "--key-file" in words else "my.key")
+    store = "" if "--store" in words or words[0] == "init" or "is for --store" in part else "store"
+    key = "" if "--key-file" in words else "my.key"
     before = {path.name for path in Path.cwd().iterdir()}
     call(*words, store=store, key=key).remedied(code, part)
     ran = call(*words, "--json", "--debug", store=store, key=key)

@@ -4,6 +4,7 @@ import io
 from collections import Counter
 from typing import Any
 
+from chatseal.errors import NoStoreError
 from chatseal.format import object_names, strict_json
 from chatseal.format.labels import word_of
 from chatseal.format.manifest import LENGTH_MAX as MANIFEST_MAX
@@ -19,7 +20,11 @@ from chatseal.snapshots.sealed_store import SealedStore
 def inspect(store: SealedStore, name: str) -> dict[str, Any]:
     """What the object *name* tells, as members for JSON; no secret is among them, but file names may be.
 
-    Raises ObjectMissingError, IntegrityError, what stores raise. Of a pack only the ends are read."""
+    Raises NoStoreError for what is no name, ObjectMissingError, IntegrityError, what stores raise. Of a pack only the ends are read."""
+    if name != CONFIG_NAME and not object_names.is_name(name):
+        raise NoStoreError(f"no object of a store is called {name}").with_remedy(
+            "Give a name as `chatseal check` shows it, such as `packs/...`, or `config`."
+        )
     info = store.objects.info(name)
     found: dict[str, Any] = {"object": name, "kind": word_of(store.kind(name)), "bytes": info.size}
     if name == CONFIG_NAME:

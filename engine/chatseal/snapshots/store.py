@@ -149,7 +149,7 @@ class Store:
         return check(sealed, CheckOptions(share, Budget.of(threads, None)), progress=progress)
 
     def inspect(self, name: str) -> dict[str, Any]:
-        """What the object *name* of the store tells, as members for JSON. Raises ObjectMissingError, IntegrityError."""
+        """What the object *name* of the store tells, as members for JSON. Raises NoStoreError, ObjectMissingError, IntegrityError."""
         return inspect(self._sealed, name)
 
     def close(self) -> None:
