@@ -24,7 +24,6 @@ import subjects
 from bars import MIB, Bar, Plan
 from chatseal import BackupOptions, RestoreOptions, Store, _pages
 from chatseal.compare import pipeline
-from chatseal.sealing.budget import Budget
 from chatseal.snapshots.scan import BATCH
 from ratios import show
 from rounds import Run, take_turns, timed
@@ -66,7 +65,7 @@ class Scene:
         self.database, self.out = self.folder / "chat.db", self.folder / "out"
         os.environ["CHATSEAL_STATE_DIR"] = str(self.folder / "state")
         os.environ["CHATSEAL_CACHE_DIR"] = str(self.folder / "cache")
-        self.options = BackupOptions(budget=Budget.of(plan.threads, None))
+        self.options = BackupOptions(threads=plan.threads)
         self.folder.mkdir()
 
     def begin(self, day: Path) -> None:
@@ -118,7 +117,7 @@ def _restore(scene: Scene) -> Run:
         shutil.rmtree(scene.out, ignore_errors=True)
         inputs.warm(scene.folder, scene.first.stat().st_size)
         with scene.store() as store:
-            snapshot, options = store.snapshots()[0], RestoreOptions(budget=scene.options.budget)
+            snapshot, options = store.snapshots()[0], RestoreOptions(threads=scene.plan.threads)
             return timed(lambda: snapshot.restore(scene.out, options=options))
 
     return run

@@ -9,7 +9,6 @@ from chatseal.capture.stream import Readable
 from chatseal.events import Backup, Checked, Restored
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectInfo, ObjectStore
-from chatseal.sealing.budget import Budget
 from chatseal.snapshots import catalogue, map_chain
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.check import CheckOptions, check
@@ -18,7 +17,6 @@ from chatseal.snapshots.page_table import PageTable
 from chatseal.snapshots.restore import RestoreOptions, restore
 from chatseal.snapshots.sealed_store import SealedStore
 
-BUDGET = Budget.of(2, None)
 Happening = Callable[[str, str], object]  # gets the call's name and the object's, or the prefix that is listed
 
 
@@ -82,17 +80,17 @@ class Bench:
         self.store = SealedStore(self.objects, Config.new(puts_absent=True))
 
     def backup(self, *sources: Path, streams: "dict[str, Readable | Sequence[str]] | None" = None) -> Backup:
-        return backup(self.store, [str(source) for source in sources], streams or {}, BackupOptions(budget=BUDGET))
+        return backup(self.store, [str(source) for source in sources], streams or {}, BackupOptions(threads=2))
 
     def check(self) -> Checked:
         """Every byte of every snapshot."""
-        return check(self.store, CheckOptions(1.0, BUDGET))
+        return check(self.store, CheckOptions(1.0, 2))
 
     def table(self, snapshot: str = catalogue.LATEST) -> PageTable:
         return map_chain.load(self.store, catalogue.read(self.store).find(snapshot).manifest.maps)
 
     def restore(self, folder: Path, snapshot: str = catalogue.LATEST) -> Restored:
-        done = restore(self.store, catalogue.read(self.store).find(snapshot), folder, (), RestoreOptions(budget=BUDGET))
+        done = restore(self.store, catalogue.read(self.store).find(snapshot), folder, (), RestoreOptions(threads=2))
         assert done.failed == ()
         return done
 

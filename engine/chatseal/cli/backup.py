@@ -15,7 +15,7 @@ from chatseal.cli.store_options import open_store, store_option
 from chatseal.cli.streams import standard_input
 from chatseal.cli.words import escape
 from chatseal.errors import EXIT_OK, EXIT_PARTLY
-from chatseal.sealing.budget import LEVEL, LEVEL_MAX, LEVEL_MIN, Budget
+from chatseal.sealing.budget import LEVEL, LEVEL_MAX, LEVEL_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def command(
         max_hold=max_hold,
         allow_network=allow_network,
     )
-    options = BackupOptions(tags, level, Budget.of(threads, None), limit_upload, scrub, capture)
+    options = BackupOptions(tags, level, threads, limit_upload, scrub, capture)
     with open_store(url, keys, out, writes=True) as store:
         streams: dict[str, Readable | Sequence[str]] = {}
         if line is not None:

@@ -13,7 +13,6 @@ from chatseal.cli.progress import Bar
 from chatseal.cli.store_options import at_option, find_snapshot, open_store, store_option
 from chatseal.cli.streams import standard_output
 from chatseal.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTLY
-from chatseal.sealing.budget import Budget
 
 
 @click.command(
@@ -68,7 +67,7 @@ def command(
         raise click.UsageError("-o is for exactly one NAME; restore several with --to DIR")
     if force and in_place:
         raise click.UsageError("--force replaces files, --in-place writes into them: choose one")
-    options = RestoreOptions(force, in_place, owner, Budget.of(threads, None))
+    options = RestoreOptions(force, in_place, owner, threads)
     with open_store(url, keys, out) as store:
         snapshot = find_snapshot(store, wanted, at, out)
         with Bar(out, f"restoring {snapshot.id[:8]}") as bar:

@@ -40,17 +40,18 @@ Streams = Mapping[str, Readable | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class BackupOptions:
-    """How to back up. `limit_upload` is bytes a second; *scrub* zeroes what databases have deleted."""
+    """How to back up. *threads* is all cores if None; *limit_upload* is bytes a second; *scrub* zeroes what databases have deleted."""
 
     tags: tuple[str, ...] = ()
     level: int = LEVEL
-    budget: Budget = field(default_factory=lambda: Budget.of(None, None))
+    threads: int | None = None
     limit_upload: int | None = None
     scrub: bool = False
     capture: CaptureOptions = field(default_factory=CaptureOptions)
 
     def __post_init__(self) -> None:
         check_level(self.level)
+        Budget.of(self.threads, None)
 
 
 def backup(
@@ -136,9 +137,10 @@ class _Run:
                     wrap=ScrubbedImage if options.scrub else None,
                 )
             )
-            packs = PackWriter(self._store, table, self._sender(uploads), level=options.level, budget=options.budget)
+            budget = Budget.of(options.threads, None)
+            packs = PackWriter(self._store, table, self._sender(uploads), level=options.level, budget=budget)
             stack.callback(packs.discard)
-            scanner = Scanner(self._store.config.fingerprint_key, options.budget.threads)
+            scanner = Scanner(self._store.config.fingerprint_key, budget.threads)
             stack.callback(scanner.close)
             work = self._work(capture, table, unchanged, fragments, seen)
             for batch in scanner.scan(work):

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class CheckOptions:
     """What to check: *share* of the packs, 0.0 to 1.0, are read and compared unit by unit; 0.0: structure alone."""
 
     share: float = 0.0
-    budget: Budget = field(default_factory=lambda: Budget.of(None, None))
+    threads: int | None = None
 
 
 def check(store: SealedStore, options: CheckOptions, *, progress: Report | None = None) -> events.Checked:
@@ -111,7 +111,7 @@ class _Check:
         secrets.SystemRandom().shuffle(places)
         places = sorted(places[:wanted])
         reporter = Reporter(self._progress, sum(place.plain for place in places))
-        with PackReader(self._store, self._options.budget) as packs:
+        with PackReader(self._store, Budget.of(self._options.threads, None)) as packs:
             for group in _groups(places):
                 rows = self._rows({place.name: number for number, place in enumerate(group)})
                 for number, place in enumerate(group):

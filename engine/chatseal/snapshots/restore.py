@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,15 @@ PIECE = 1 << 20  # bytes for a stream
 @dataclass(frozen=True, slots=True)
 class RestoreOptions:
     """How to restore. *overwrite* replaces files that are there; *in_place* writes into those that are there what differs; *owner* gives
-    files the user and group they had."""
+    files the user and group they had; *threads* is all cores if None."""
 
     overwrite: bool = False
     in_place: bool = False
     owner: bool = False
-    budget: Budget = field(default_factory=lambda: Budget.of(None, None))
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        Budget.of(self.threads, None)
 
 
 def restore(
@@ -48,7 +51,7 @@ def restore(
     Files appear one by one, each whole or not at all. A file that is damaged or cannot be written is in the result's `failed`, and the
     others are restored. Raises NoStoreError for a name that is not there, what stores raise, and OSError of the folder."""
     table = map_chain.load(store, record.manifest.maps)
-    with PackReader(store, options.budget) as packs:
+    with PackReader(store, Budget.of(options.threads, None)) as packs:
         run = _Restore(store, table, packs, Path(folder), options, progress)
         return run.entries(record, chosen(table, names))
 
@@ -62,7 +65,7 @@ def restore_file(
     path = Path(os.path.abspath(target))
     # its name is the caller's, not the store's: it gets another one before it meets the tree
     units.entry = replace(units.entry, path=path.name)
-    with PackReader(store, options.budget) as packs:
+    with PackReader(store, Budget.of(options.threads, None)) as packs:
         run = _Restore(store, table, packs, path.parent, options, progress)
         result = run.entries(record, [units])
         if run.error is not None:

@@ -146,7 +146,7 @@ class Store:
 
         All of it is read from the store; copies on this machine say nothing about what is there."""
         sealed = SealedStore(self._objects, self.config, copies=False)
-        return check(sealed, CheckOptions(share, Budget.of(threads, None)), progress=progress)
+        return check(sealed, CheckOptions(share, threads), progress=progress)
 
     def inspect(self, name: str) -> dict[str, Any]:
         """What the object *name* of the store tells, as members for JSON. Raises NoStoreError, ObjectMissingError, IntegrityError."""
