@@ -259,7 +259,7 @@ def kinds(File anchor not None, bytes folder not None, list names not None):
     cdef bytes joined = b"".join([name + b"\0" for name in names])
     cdef const char *here = folder
     cdef const char *all_names = joined
-    cdef size_t count = len(names)
+    cdef Py_ssize_t count = len(names)
     if b"\0" in folder or joined.count(b"\0") != count:
         raise ValueError("a path has no zero byte")
     cdef bytearray found = bytearray(count)

@@ -14,9 +14,7 @@ class HardLinks:
         self._first: dict[tuple[int, int], tuple[str, int]] = {}  # and how many names are left to meet
 
     def first(self, about: os.stat_result, path: str) -> str:
-        """The first path under which this file was met; empty if it is *path*."""
-        if about.st_nlink < 2:
-            return ""
+        """The first path under which this file, which has several names, was met; empty if it is *path*."""
         key = (about.st_dev, about.st_ino)
         met = self._first.pop(key, None)
         if met is not None:

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from chatseal.capture import kinds
@@ -93,7 +93,7 @@ def _identity(about: os.stat_result) -> tuple[int, int]:
     return about.st_dev, about.st_ino
 
 
-def entry_of(about: os.stat_result, path: str, kind: EntryType, *, target: str = "", same_as: str = "") -> Entry:
+def entry_of(about: os.stat_result, path: str, kind: EntryType) -> Entry:
     """The entry *path* of what *about* was asked of."""
     return Entry(
         path,
@@ -106,17 +106,15 @@ def entry_of(about: os.stat_result, path: str, kind: EntryType, *, target: str =
         about.st_ctime_ns,
         about.st_dev,
         about.st_ino,
-        target,
-        same_as,
     )
 
 
 class _Item(NamedTuple):
-    """A name in a folder, what the snapshot calls it, and what it is."""
+    """A name in a folder, what it is, and as what it would be kept if it is a file."""
 
     name: str
-    inside: str
     about: os.stat_result
+    entry: Entry
 
 
 @dataclass(slots=True)
@@ -128,7 +126,15 @@ class _Folder:
     inside: str
     device: int  # of the source
     above: frozenset[tuple[int, int]]  # the folders it is in, and itself
+    companions: frozenset[str] | None  # the names in it that a database may have beside it; None: not known
     with_companions: set[str] = field(default_factory=set)  # files whose companions are no entries
+
+    def place(self, name: str) -> str:
+        """Where *name* is on this machine."""
+        return f"{self.path}/{name}" if self.path != "/" else f"/{name}"
+
+    def may_have(self, name: str) -> bool:
+        return self.companions is None or name in self.companions
 
 
 @dataclass(slots=True)
@@ -160,12 +166,12 @@ class _Walk:
             yield from self.folder(opened, about, path, inside, about.st_dev, frozenset())
             return
         try:
-            here = _Folder(opened, os.path.dirname(path), "", about.st_dev, frozenset())
+            here = _Folder(opened, os.path.dirname(path), "", about.st_dev, frozenset(), None)
             if owner := self.owner_of(here, os.path.basename(path)):
-                if os.path.join(here.path, owner) not in self.sources:
+                if here.place(owner) not in self.sources:
                     self.skip(path, f"it belongs to {owner}, which is to be named instead")
                 return
-            yield from self.files(here, [_Item(os.path.basename(path), inside, about)], None)
+            yield from self.files(here, [_Item(os.path.basename(path), about, entry_of(about, inside, "file"))])
         finally:
             os.close(opened)
 
@@ -179,7 +185,7 @@ class _Walk:
                 about = os.lstat(owner, dir_fd=here.descriptor)
             except OSError:
                 continue
-            if owner in self.databases(here, [_Item(owner, "", about)], None):
+            if owner in self.databases(here, [_Item(owner, about, entry_of(about, "", "file"))]):
                 return owner
         return ""
 
@@ -188,20 +194,18 @@ class _Walk:
     ) -> Iterator[Found]:
         """The open folder, and all that is in it. Closes it."""
         try:
-            found = Found(entry_of(about, inside, "folder"), path)
+            self.waiting.append(Found(entry_of(about, inside, "folder"), path))
             if self.patterns is None or self.patterns.includes(inside, is_folder=True):
-                yield from self.give(found)
-            else:
-                self.waiting.append(found)
+                yield from self.folders()
             if self.one_file_system and about.st_dev != device:
                 return
             if _identity(about) in above:
                 return self.skip(path, "it is in itself")
             if len(above) >= DEPTH_MAX:
                 return self.skip(path, f"it is more than {DEPTH_MAX} folders deep")
-            here = _Folder(opened, path, inside, device, above | {_identity(about)})
+            here = _Folder(opened, path, inside, device, above | {_identity(about)}, None)
             if self.exclude_caches and self.lookup.of(path, [CACHE_TAG])[0] == kinds.CACHE:
-                yield from self.names(here, [CACHE_TAG], frozenset())
+                yield from self.names(here, [CACHE_TAG])
                 return
             lists = sorted_names(opened)
             while True:
@@ -211,51 +215,51 @@ class _Walk:
                     return self.skip(path, error)
                 if names is None:
                     return
-                yield from self.names(here, names, frozenset(names) if len(names) < AT_ONCE else None)
+                if len(names) < AT_ONCE:  # these are all
+                    here.companions = frozenset(name for name in names if name.endswith(COMPANIONS))
+                yield from self.names(here, names)
         finally:
             os.close(opened)
             if self.waiting and self.waiting[-1].entry.path == inside:
                 self.waiting.pop()
 
-    def give(self, found: Found) -> Iterator[Found]:
-        """*found*, after the folders it is in."""
+    def folders(self) -> Iterator[Found]:
+        """The folders that waited for something in them."""
         yield from self.waiting
         self.waiting.clear()
-        yield found
 
-    def names(self, here: _Folder, names: list[str], all_names: frozenset[str] | None) -> Iterator[Found]:
+    def names(self, here: _Folder, names: list[str]) -> Iterator[Found]:
         """The entries of *names*. Files up to the next folder are looked at together: what is said of them is fresh when they come."""
         together: list[_Item] = []
         for name in names:
-            path = os.path.join(here.path, name)
             inside = f"{here.inside}/{entry_name(name)}"
             try:
                 about = os.lstat(name, dir_fd=here.descriptor)
             except OSError as error:
-                self.skip(path, error)
+                self.skip(here.place(name), error)
                 continue
             is_folder = stat.S_ISDIR(about.st_mode)
-            if _identity(about) in self.leave_out:
+            if self.leave_out and _identity(about) in self.leave_out:
                 continue
             if not self.is_wanted(inside, is_folder):
-                if all_names is None or any(name + suffix in all_names for suffix in COMPANIONS):
+                if any(here.may_have(name + suffix) for suffix in COMPANIONS):
                     here.with_companions.add(name)  # which go where it goes
                 continue
             if not is_folder:
-                together.append(_Item(name, inside, about))
+                together.append(_Item(name, about, entry_of(about, inside, "file")))
                 if len(together) < _TOGETHER:
                     continue
-            yield from self.files(here, together, all_names)
+            yield from self.files(here, together)
             together = []
             if is_folder:
                 try:
                     opened = open_folder(name, here.descriptor)
                 except OSError as error:
-                    self.skip(path, error)
+                    self.skip(here.place(name), error)
                     continue
                 # what was opened may be another than was asked about
-                yield from self.folder(opened, os.fstat(opened), path, inside, here.device, here.above)
-        yield from self.files(here, together, all_names)
+                yield from self.folder(opened, os.fstat(opened), here.place(name), inside, here.device, here.above)
+        yield from self.files(here, together)
 
     def is_wanted(self, inside: str, is_folder: bool) -> bool:
         """Whether to look at a file, or into a folder."""
@@ -263,42 +267,45 @@ class _Walk:
             return True
         return not self.patterns.excludes(inside, is_folder=is_folder) and (is_folder or self.patterns.includes(inside, is_folder=False))
 
-    def files(self, here: _Folder, items: list[_Item], all_names: frozenset[str] | None) -> Iterator[Found]:
-        """The entries of *items*, none of which is a folder. *all_names* are those of the folder, None if they are not known."""
-        databases = self.databases(here, items, all_names)
-        for name, inside, about in items:
-            path = os.path.join(here.path, name)
+    def files(self, here: _Folder, items: list[_Item]) -> Iterator[Found]:
+        """The entries of *items*, none of which is a folder."""
+        databases = self.databases(here, items)
+        for name, about, entry in items:
             kind = stat.S_IFMT(about.st_mode)
-            if kind in BY_NATURE:
-                self.skip(path, BY_NATURE[kind])
+            if kind == stat.S_IFREG:
+                if name in databases:
+                    here.with_companions.add(name)
+                    entry = replace(entry, type="database")
+                elif name.endswith(COMPANIONS) and any(name.removesuffix(suffix) in here.with_companions for suffix in COMPANIONS):
+                    continue
+                if about.st_nlink > 1 and (same_as := self.links.first(about, entry.path)):
+                    entry = replace(entry, same_as=same_as)
             elif kind == stat.S_IFLNK:
                 try:
                     target = os.readlink(name, dir_fd=here.descriptor)
                 except OSError as error:
-                    self.skip(path, "it was replaced before it was read" if error.errno == errno.EINVAL else error)
+                    self.skip(here.place(name), "it was replaced before it was read" if error.errno == errno.EINVAL else error)
                     continue
-                yield from self.give(Found(entry_of(about, inside, "link", target=entry_name(target)), path))
-            elif kind == stat.S_IFREG:
-                if name in databases:
-                    here.with_companions.add(name)
-                elif any(name.endswith(suffix) and name.removesuffix(suffix) in here.with_companions for suffix in COMPANIONS):
-                    continue
-                sort: EntryType = "database" if name in databases else "file"
-                yield from self.give(Found(entry_of(about, inside, sort, same_as=self.links.first(about, inside)), path))
+                entry = replace(entry, type="link", size=0, target=entry_name(target))
             else:
-                self.skip(path, "neither a file nor a folder")
+                self.skip(here.place(name), BY_NATURE.get(kind, "neither a file nor a folder"))
+                continue
+            if self.waiting:
+                yield from self.folders()
+            yield Found(entry, here.place(name))
 
-    def databases(self, here: _Folder, items: list[_Item], all_names: frozenset[str] | None) -> set[str]:
+    def databases(self, here: _Folder, items: list[_Item]) -> set[str]:
         """The names of those *items* that are databases."""
         found: set[str] = set()
         asked: list[tuple[str, str]] = []  # whose kind it is, and which file tells it
-        for name, inside, about in items:
+        for name, about, entry in items:
             if not stat.S_ISREG(about.st_mode):
                 continue
-            asked += [(name, name + suffix) for suffix in ("-wal", "-journal") if all_names is None or name + suffix in all_names]
+            if here.companions is None or here.companions:
+                asked += [(name, name + suffix) for suffix in ("-wal", "-journal") if here.may_have(name + suffix)]
             if self.known is not None and _identity(about) in self.known.databases:
                 found.add(name)
-            elif about.st_size >= DATABASE_MIN and not self.is_as_before(about, inside):
+            elif about.st_size >= DATABASE_MIN and not self.is_as_before(entry):
                 asked.append((name, name))
         told = self.lookup.of(here.path, [name for _, name in asked])
         for (whose, name), kind in zip(asked, told, strict=True):
@@ -306,9 +313,9 @@ class _Walk:
                 found.add(whose)
         return found
 
-    def is_as_before(self, about: os.stat_result, inside: str) -> bool:
+    def is_as_before(self, entry: Entry) -> bool:
         """Whether it is known already not to be a database by itself."""
-        if self.known is not None and about.st_ctime_ns < self.known.since_ns:
+        if self.known is not None and entry.ctime_ns < self.known.since_ns:
             return True
-        before = self.earlier.get(inside)
-        return before is not None and entry_of(about, inside, "file").is_unchanged(before)
+        before = self.earlier.get(entry.path)
+        return before is not None and entry.is_unchanged(before)
