@@ -70,11 +70,14 @@ class Scene:
 
     # --- the command ----------------------------------------------------------------------------------------------------
 
+    def line(self, *words: str | Path) -> list[str]:
+        """What starts `chatseal` with *words*."""
+        return [sys.executable, "-c", PROGRAM, *map(str, words), "--store", str(self.url), "--key-file", str(self.folder / "key"), "--json"]
+
     def start(self, *words: str | Path, **changes: str) -> "subprocess.Popen[str]":
         """`chatseal` with *words*, in a session of its own."""
-        line = [sys.executable, "-c", PROGRAM, *map(str, words), "--store", str(self.url), "--key-file", str(self.folder / "key"), "--json"]
         return subprocess.Popen(
-            line,
+            self.line(*words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

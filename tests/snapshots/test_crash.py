@@ -21,6 +21,7 @@ from chatseal.objects.local_store import PART_LIFE, PARTS
 from chatseal.snapshots import pack_writer
 from chatseal.snapshots.marker import ENDING, check_whole
 from cli.command import PATIENCE
+from faults import tracing
 from snapshots import running
 from snapshots.conftest import KEY
 from snapshots.running import DATABASE, FILES, Scene
@@ -84,6 +85,28 @@ def test_a_backup_that_is_killed_at_any_moment_costs_nothing_but_time(scene: Sce
             assert scene.comes_back(store, snapshot, scene.folder / "out")
     assert killed >= kills // 2
     assert with_packs >= kills // 6
+
+
+SYSTEM_CALLS = ["rename", "fsync", "unlink,unlinkat", "openat", "pwrite64,write", "mkdir", "futex"]
+
+
+@tracing.needed
+@pytest.mark.parametrize("calls", [pytest.param(calls, marks=[] if calls == "rename" else pytest.mark.soak) for calls in SYSTEM_CALLS])
+def test_a_backup_that_is_killed_at_a_system_call_costs_nothing_but_time(scene: Scene, calls: str) -> None:
+    """By strace: packs, maps, manifests, journal, copies and pins all get their names by such calls."""
+    killed = 0
+    places = [f"CHATSEAL_{name}_DIR={scene.folder}/{name.lower()}" for name in ("STATE", "CACHE")]
+    with Store(scene.url, KEY) as store:
+        for number in (1, 3, 10, 30, 100, 300, 1000):
+            scene.change(FILES // 2)
+            ended = tracing.killed_at(["env", *places, *scene.line("backup", scene.source)], calls, number)
+            assert scene.is_whole(store)
+            assert scene.comes_back(store, scene.backup(store), scene.folder / "out")
+            if ended.returncode == EXIT_OK:
+                break
+            assert ended.returncode == -signal.SIGKILL, ended.stderr
+            killed += 1
+    assert killed
 
 
 def names_below(folder: Path) -> set[str]:

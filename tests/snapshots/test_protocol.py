@@ -4,6 +4,8 @@ anything, and nothing that has arrived is sent again."""
 import io
 import itertools
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -453,3 +455,31 @@ def test_of_two_cut_runs_the_later_one_counts(bench: Bench, source: Path) -> Non
     done = bench.backup(source)
     assert done.packs == 0
     assert bench.check().broken == ()
+
+
+def test_two_runs_at_the_same_time_make_two_whole_snapshots(bench: Bench, tmp_path: Path) -> None:
+    """Of one source that nobody changes, and of two, on one machine: they share a journal."""
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for seed, folder in enumerate(folders):
+        folder.mkdir()
+        fill(folder, seed)
+    for sources in ([folders[0], folders[0]], folders):
+        meeting = threading.Barrier(2)
+        met: set[int] = set()
+
+        def meet(call: str, name: str, meeting: threading.Barrier = meeting, met: set[int] = met) -> None:
+            if call == "put" and name.startswith(PENDINGS) and threading.get_ident() not in met:
+                met.add(threading.get_ident())
+                meeting.wait()
+
+        bench.objects.before = meet
+        with ThreadPoolExecutor(2) as pool:
+            done = [run.result() for run in [pool.submit(bench.backup, folder) for folder in sources]]
+        bench.calm()
+        for folder, one in zip(sources, done, strict=True):
+            assert comes_back(bench, folder, tmp_path / f"out {one.snapshot}", one.snapshot)
+        for folder in folders:
+            fill(folder, 100 + int(sources is folders))
+    found = bench.check()
+    assert (found.broken, found.hurt) == ((), ())
+    assert len(catalogue.read(bench.store).records) == 4
