@@ -85,8 +85,8 @@ class Capture:
     def open(self, entry: Entry) -> Image:
         """The content of a file, database or stream, to be read, settled and closed by the caller before the capture ends.
 
-        Raises OSError, SourceChangedError, CaptureError, SourceBusyError: `skip` it then. A file whose image raised SourceChangedError can
-        be opened again, a stream cannot."""
+        Raises OSError, SourceChangedError, CaptureError, SourceBusyError: `skip` it then. A file can be opened again, a
+        stream cannot."""
         if entry.type == "stream":
             stream = self._streams[entry.path]
             return StreamImage(stream, entry.path) if isinstance(stream, Readable) else CommandImage(stream, entry.path)

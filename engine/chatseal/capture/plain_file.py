@@ -20,28 +20,34 @@ class PlainFile:
     Some files, as those of /proc, have content and say they are empty: their length is None, and they are read in turn."""
 
     unit = UNIT_OF_FILES
+    length: int | None
 
     def __init__(self, descriptor: int, name: str) -> None:
         """Owns *descriptor*, even if this raises: SourceChangedError if it is no regular file (any more), OSError."""
         self.name, self._descriptor = name, descriptor
+        self.bytes_read = 0  # of a file that is read in turn
+        self._is_second_time = False
         try:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode):
-                raise SourceChangedError(f"{name} is not a file any more")
-            if _wait_for_tick(about):
-                about = os.fstat(descriptor)
-            self.about = about  # as it was before the first byte was read
-            self.length: int | None = about.st_size
-            if about.st_size == 0 and os.pread(descriptor, 1, 0):
+            self._look()
+            if self.about.st_size == 0 and os.pread(descriptor, 1, 0):
                 self.length = None
         except BaseException:
             self.close()
             raise
-        self._has_holes = about.st_blocks * 512 < about.st_size and hasattr(os, "SEEK_DATA")
-        self.bytes_read = 0  # of a file that is read in turn
-        if hasattr(os, "posix_fadvise") and about.st_size > UNIT_OF_FILES:
+        if hasattr(os, "posix_fadvise") and self.about.st_size > UNIT_OF_FILES:
             with suppress(OSError):
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+    def _look(self) -> None:
+        """Remember what the file is before any of it is read."""
+        about = os.fstat(self._descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise SourceChangedError(f"{self.name} is not a file any more")
+        if _wait_for_tick(about):
+            about = os.fstat(self._descriptor)
+        self.about = about
+        self.length = about.st_size
+        self._has_holes = about.st_blocks * 512 < about.st_size and hasattr(os, "SEEK_DATA")
 
     def read_into(self, offset: int, buffer: memoryview) -> int:
         """As Image.read_into. Raises SourceChangedError if the file has become shorter."""
@@ -96,18 +102,23 @@ class PlainFile:
         return data, max(hole, data + 1)
 
     def settle(self) -> bool:
-        """True. Raises SourceChangedError if the file was written to since it was opened: open it anew and read it again.
+        """True if the file was not written to while it was read; False the first time that it was: read it once more.
 
-        What another process writes through a map of the file into memory can stay unseen."""
+        Nothing keeps writers away then: SourceChangedError is raised if it was written to the second time as well. What another process
+        writes through a map of the file into memory can stay unseen."""
         now, before = os.fstat(self._descriptor), self.about
         if self.length is None:
             return True  # nothing says when such a file changes
+        if (now.st_size, now.st_mtime_ns, now.st_ctime_ns) == (before.st_size, before.st_mtime_ns, before.st_ctime_ns):
+            return True
+        if not self._is_second_time:
+            self._is_second_time = True
+            self._look()
+            return False
         if now.st_size != before.st_size:
             word = "grew" if now.st_size > before.st_size else "shrank"
             raise SourceChangedError(f"{self.name} {word} from {before.st_size} to {now.st_size} bytes while it was read")
-        if (now.st_mtime_ns, now.st_ctime_ns) != (before.st_mtime_ns, before.st_ctime_ns):
-            raise SourceChangedError(f"{self.name} was written to while it was read")
-        return True
+        raise SourceChangedError(f"{self.name} was written to while it was read")
 
     def warnings(self) -> list[str]:
         if self.length is None:
