@@ -54,8 +54,9 @@ def age(paths: list[Path]) -> None:
         os.utime(path, times=(1, time.time() - 2 * PART_LIFE))
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(300, marks=pytest.mark.soak)])
-def test_a_backup_that_is_killed_at_any_moment_costs_nothing_but_time(scene: Scene, kills: int) -> None:
+@pytest.mark.parametrize(("seed", "kills"), [(0, 12), *(pytest.param(seed, 30, marks=pytest.mark.soak) for seed in range(1, 11))])
+def test_a_backup_that_is_killed_at_any_moment_costs_nothing_but_time(scene: Scene, seed: int, kills: int) -> None:
+    scene.chance.seed(SEED + seed)
     killed = with_packs = 0
     with scene.written_to(), Store(scene.url, KEY) as store:
         for turn in range(kills):
@@ -74,7 +75,7 @@ def test_a_backup_that_is_killed_at_any_moment_costs_nothing_but_time(scene: Sce
                 assert scene.comes_back(store, snapshot, scene.folder / "out")
             if scene.chance.random() < 0.7:
                 scene.change(FILES // 2)
-            if turn % 50 == 49:
+            if turn % 10 == 9:
                 age(leftovers(scene))
     with Store(scene.url, KEY) as store:
         age(leftovers(scene))
