@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     help="How long the writers of a database may have to wait, where it has no WAL.",
 )
 @click.option("--allow-network-fs", "allow_network", is_flag=True, help="Read databases on network file systems: nobody may write to them.")
+@click.option("--allow-rollback", is_flag=True, help="Let SQLite undo in the source what a crash left half done, not in the copy alone.")
 @click.option(
     "--level",
     metavar="N",
@@ -85,6 +86,7 @@ def command(
     scrub: bool,
     max_hold: float,
     allow_network: bool,
+    allow_rollback: bool,
     level: int,
     limit_upload: int | None,
     threads: int | None,
@@ -116,6 +118,7 @@ def command(
         exclude_caches=exclude_caches,
         max_hold=max_hold,
         allow_network=allow_network,
+        allow_rollback=allow_rollback,
     )
     options = BackupOptions(tags, level, threads, limit_upload, scrub, capture)
     with open_store(url, keys, out, writes=True) as store:
