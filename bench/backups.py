@@ -21,11 +21,10 @@ import days
 import inputs
 import machine
 import subjects
-from bars import MIB, Bar, Plan
+from bars import MIB, Bar, Plan, show
 from chatseal import BackupOptions, RestoreOptions, Store, _pages
 from chatseal.compare import pipeline
 from chatseal.snapshots.scan import BATCH
-from ratios import show
 from rounds import Run, take_turns, timed
 
 KEY = subjects.KEY

@@ -35,6 +35,12 @@ class Bar:
     holds: bool | None
 
 
+def show(bar: Bar) -> str:
+    """One line of the table."""
+    verdict = {True: "holds", False: "MISSED", None: ""}[bar.holds]
+    return f"{bar.what:78} {bar.bar:>10}  {verdict:6}  {bar.measured}"
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is measured: the database, its size in memory, threads, and how often."""

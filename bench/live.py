@@ -25,7 +25,7 @@ from statistics import median
 
 import inputs
 import machine
-from bars import Bar
+from bars import Bar, show
 
 STATES = ("alone", "reading", "capturing")
 PAUSE = 0.001  # seconds between two commits
@@ -169,7 +169,6 @@ def main() -> int:
     if given.write:
         write(given.write, given.mode)
         return 0
-    from ratios import show
 
     inputs.choose_folder(given.folder)
     source = inputs.chat(given.size)

@@ -13,7 +13,7 @@ from pathlib import Path
 import bars
 import inputs
 import machine
-from bars import Bar, Plan
+from bars import Bar, Plan, show
 
 PARTS = ("alone", "seal", "unseal", "serial", "disk", "reads", "messages", "files", "start", "memory", "upload", "live")
 
@@ -36,12 +36,6 @@ def measure(plan: Plan, parts: list[str], files_total: int, large: int) -> Itera
     }
     for part in parts:
         yield from work[part]()
-
-
-def show(bar: Bar) -> str:
-    """One line of the table."""
-    verdict = {True: "holds", False: "MISSED", None: ""}[bar.holds]
-    return f"{bar.what:78} {bar.bar:>10}  {verdict:6}  {bar.measured}"
 
 
 def main() -> int:
