@@ -20,7 +20,7 @@ from chatseal.snapshots.page_map import ZEROS, MapReader, PackPlace
 from chatseal.snapshots.page_table import PageTable
 from chatseal.snapshots.sealed_store import SealedStore
 
-GROUP = 2 << 30  # bytes of packs whose units' fingerprints are in memory at once: about 15 MiB of them, and as much to sort them
+GROUP = 1 << 29  # bytes of packs whose units' fingerprints are in memory at once: 4 MiB of them, and three times as much to sort them
 _ROW = np.dtype([("pack", "<u4"), ("at", "<u4"), ("length", "<u4"), ("print", "<u8", 2)])
 
 Rows = NDArray[np.void]

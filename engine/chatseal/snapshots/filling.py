@@ -50,13 +50,13 @@ class Filler:
         """Write *units*, or those *numbers* of them, into *place*; without *numbers* it is new, and reads as zeros. *tick* gets bytes.
 
         Raises IntegrityError, what stores raise, and OSError."""
-        is_new, chosen = numbers is None, np.arange(len(units)) if numbers is None else numbers
-        packs = units.packs[chosen]
-        if not is_new:
-            for run in _runs(units, chosen[packs == ZEROS]):
+        is_new = numbers is None
+        packs = units.packs if numbers is None else units.packs[numbers]
+        if numbers is not None:
+            for run in _runs(units, numbers[packs == ZEROS]):
                 for at in range(0, run.length, PIECE):
                     place.write_at(run.offset + at, _ZEROS[: min(PIECE, run.length - at)])
-        groups = [group for group in _by_pack(chosen, packs) if units.packs[group[0]] != ZEROS]
+        groups = [group for group in _by_pack(numbers, packs) if units.packs[group[0]] != ZEROS]
         whole = [group for group in groups if self._is_needed_whole(int(units.packs[group[0]]))]
         coming = [self._table.packs[units.packs[group[0]]] for group in whole]
         turn = 0
@@ -82,13 +82,14 @@ class Filler:
         return bool(self._need[number] >= WHOLE_FROM * self._table.packs[number].plain)
 
 
-def _by_pack(chosen: Numbers, packs: NDArray[np.uint32]) -> list[Numbers]:
-    """*chosen* by the pack in which they lie, in the order in which packs come first."""
-    if not len(chosen):
+def _by_pack(numbers: Numbers | None, packs: NDArray[np.uint32]) -> list[Numbers]:
+    """*numbers*, all if None, by the pack in which they lie, in the order in which packs come first: 12 bytes a unit."""
+    if not len(packs):
         return []
     order = np.argsort(packs, kind="stable")
-    begins = np.flatnonzero(np.concatenate(([True], np.diff(packs[order]) != 0)))
-    groups = np.split(chosen[order], begins[1:])
+    in_order = packs[order]
+    begins = np.flatnonzero(in_order[1:] != in_order[:-1]) + 1
+    groups = np.split(order if numbers is None else numbers[order], begins)
     return sorted(groups, key=lambda group: int(group[0]))
 
 

@@ -58,6 +58,10 @@ class Units:
         self.packs[before:] = MISSING
         self.differs[before:] = False
 
+    def forget_prints(self) -> None:
+        """Let go of the fingerprints, two thirds of the memory: who only reads content needs none."""
+        self.prints = np.empty((0, PRINT_LEN), np.uint8)
+
     def grow(self, units: int) -> None:
         """At least *units*, with room for more: for a stream, whose length shows at its end."""
         if units > len(self):

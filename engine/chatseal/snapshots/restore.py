@@ -201,6 +201,7 @@ class _Restore:
         else:
             if self._options.in_place:
                 self._filler.expect(units)
+            units.forget_prints()
             with tree.open_file(entry) as file:
                 self._filler.fill(units, file, tick=self._tick)
                 file.commit(entry.size)
