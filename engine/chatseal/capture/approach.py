@@ -279,6 +279,4 @@ class Exactly:
 
 
 def _refused(text: str, remedy: str) -> CaptureError:
-    error = CaptureError(text)
-    error.remedy = remedy
-    return error
+    return CaptureError(text).with_remedy(remedy)

@@ -147,9 +147,9 @@ class RefusedError(CaptureError):
 
 def locked(text: str) -> SourceBusyError:
     """A database that lets nobody read."""
-    error = SourceBusyError(text)
-    error.remedy = "Try again later; a database in `locking_mode = EXCLUSIVE` can only be read when its program has ended."
-    return error
+    return SourceBusyError(text).with_remedy(
+        "Try again later; a database in `locking_mode = EXCLUSIVE` can only be read when its program has ended."
+    )
 
 
 def _start(name: str) -> subprocess.Popen[bytes]:

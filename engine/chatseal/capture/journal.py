@@ -35,9 +35,9 @@ class Journal:
         """The records of the journal *file*; None if it holds none that count. Raises CaptureError for a super-journal, OSError."""
         size = file.stat().size
         if _super_journal(file, size):
-            error = CaptureError(f"{name} was left in the middle of a transaction over several databases")
-            error.remedy = "Open all of them with the application once, so that it rolls back, and try again."
-            raise error
+            raise CaptureError(f"{name} was left in the middle of a transaction over several databases").with_remedy(
+                "Open all of them with the application once, so that it rolls back, and try again."
+            )
         found: Journal | None = None
         at, sector = 0, 1
         while (header := _read(file, at, HEADER_LEN)) and header.startswith(MAGIC) and len(header) == HEADER_LEN:

@@ -35,9 +35,9 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _other_way() -> StoreRefusedError:
-    error = StoreRefusedError("the profile of AWS_PROFILE gets its keys by a role, single sign-on or a command")
-    error.remedy = 'Put them into the environment: `eval "$(aws configure export-credentials --format env)"`.'
-    return error
+    return StoreRefusedError("the profile of AWS_PROFILE gets its keys by a role, single sign-on or a command").with_remedy(
+        'Put them into the environment: `eval "$(aws configure export-credentials --format env)"`.'
+    )
 
 
 def _profile(environment: Mapping[str, str], name: str) -> dict[str, str]:

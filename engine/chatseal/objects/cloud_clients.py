@@ -92,9 +92,9 @@ def make(scheme: str, bucket: str, prefix: str, patience: Patience, answer: floa
     try:
         from obstore.store import AzureStore, GCSStore, S3Store
     except ModuleNotFoundError:
-        error = StoreFailedError("a store in a cloud needs the package obstore, which is not installed")
-        error.remedy = "Install it with `pip install 'chatseal[cloud]'`."
-        raise error from None
+        raise StoreFailedError("a store in a cloud needs the package obstore, which is not installed").with_remedy(
+            "Install it with `pip install 'chatseal[cloud]'`."
+        ) from None
     config: dict[str, Any] = dict(aws_profile.settings(os.environ)) if scheme == "s3" else {}
     _check_credentials(scheme, os.environ, config)
     options: dict[str, Any] = {

@@ -123,7 +123,7 @@ class _Run:
     def _capture(self, table: PageTable, earlier: dict[str, Entry], uploads: Uploads) -> set[str]:
         """Bring *table* up to what the sources are now; the paths that were there."""
         options = self._options
-        fragments = self._left = self._journal.fragments()
+        self._left = self._journal.fragments()
         self._skipped, self._warnings, seen = [], list(self._warnings), set[str]()
         with ExitStack() as stack:
             unchanged = {path: entry for path, entry in earlier.items() if table.entries[path].is_whole()}
@@ -142,10 +142,10 @@ class _Run:
             stack.callback(packs.discard)
             scanner = Scanner(self._store.config.fingerprint_key, budget.threads)
             stack.callback(scanner.close)
-            work = self._work(capture, table, unchanged, fragments, seen)
+            work = self._work(capture, table, unchanged, seen)
             for batch in scanner.scan(work):
                 self._take(batch, packs, capture)
-                if batch.last and self._settle(batch.work, scanner, packs, capture, table):
+                if batch.last and self._settle(batch.work, scanner, packs, capture):
                     seen.add(batch.work.entry.path)
             packs.flush()
             self._skipped += capture.skipped
@@ -160,9 +160,7 @@ class _Run:
             del table.entries[path]
         return seen
 
-    def _work(
-        self, capture: Capture, table: PageTable, unchanged: dict[str, Entry], fragments: dict[str, list[Fragment]], seen: set[str]
-    ) -> Iterator[Work]:
+    def _work(self, capture: Capture, table: PageTable, unchanged: dict[str, Entry], seen: set[str]) -> Iterator[Work]:
         """What is to be read; entries without content, and those known to be the same, are put into *table* as they are."""
         for entry in capture.entries:
             path = entry.path
@@ -193,7 +191,7 @@ class _Run:
                 if image.length is not None:
                     units.resize(count)
                 units.entry = replace(entry, size=image.length or 0)
-                orphans.adopt(table, units, fragments.get(path, []))
+                orphans.adopt(table, units, self._left.get(path, []))
                 yield Work(entry, image, units)
 
     def _take(self, batch: Batch, packs: PackWriter, capture: Capture) -> None:
@@ -210,7 +208,7 @@ class _Run:
                 work.units.resize(units_of(length, work.units.unit))
                 work.units.entry = replace(work.units.entry, size=length)
 
-    def _settle(self, work: Work, scanner: Scanner, packs: PackWriter, capture: Capture, table: PageTable) -> bool:
+    def _settle(self, work: Work, scanner: Scanner, packs: PackWriter, capture: Capture) -> bool:
         """After the last batch of an image: read it once more if it moved. Whether the entry goes into the snapshot."""
         image, units = work.image, work.units
         try:
@@ -320,6 +318,6 @@ class _Run:
 
 def _nothing_read(skipped: Sequence[tuple[str, str]]) -> CaptureError:
     path, reason = skipped[0]
-    error = CaptureError(f"nothing could be read, so there is no snapshot: {path}: {reason}")
-    error.remedy = "Check the names, and who may read them."
-    return error
+    return CaptureError(f"nothing could be read, so there is no snapshot: {path}: {reason}").with_remedy(
+        "Check the names, and who may read them."
+    )

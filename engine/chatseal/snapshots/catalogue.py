@@ -114,6 +114,4 @@ def this_user() -> str:
 
 
 def _no_snapshot(text: str) -> ChatsealError:
-    error = NoStoreError(text)
-    error.remedy = "`chatseal snapshots` lists them."
-    return error
+    return NoStoreError(text).with_remedy("`chatseal snapshots` lists them.")

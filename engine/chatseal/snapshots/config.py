@@ -66,9 +66,9 @@ class Config:
         Raises HolderError of a public key: whoever stores a config could make one for it, and get the next backup."""
         holders = holders_of(key)
         if not all(isinstance(holder, (BackupKey, Password)) for holder in holders):
-            error = HolderError("a store is opened by a backup key or a password, not by a public key")
-            error.remedy = "Anybody can write for a public key: whoever keeps the store could put another store in its place."
-            raise error
+            raise HolderError("a store is opened by a backup key or a password, not by a public key").with_remedy(
+                "Anybody can write for a public key: whoever keeps the store could put another store in its place."
+            )
         return b"".join(envelope.seal(holders, CONFIG, [strict_json.encode(self._members())]))
 
     def _members(self) -> dict[str, Any]:

@@ -56,5 +56,4 @@ def named(error: IntegrityError, name: str) -> IntegrityError:
     """The same error about the object that people can find in their store."""
     text = str(error).replace("the sealed file", name, 1)
     other = type(error)(text if name in text else f"{name}: {text}")
-    other.remedy = error.remedy.replace("the file", "the object")
-    return other
+    return other.with_remedy(error.remedy.replace("the file", "the object"))

@@ -52,9 +52,9 @@ class InPlace:
             self.descriptor, self._was_whole = self._held.descriptor, self._held.is_whole
             self._begins = os.pread(self.descriptor, len(MAGIC), 0)
             if os.fstat(self.descriptor).st_nlink > 1:
-                error = TargetExistsError(f"{place.shown} has other names (hard links), whose content would change, too")
-                error.remedy = "Remove them, or restore to another name, or with --force."
-                raise error
+                raise TargetExistsError(f"{place.shown} has other names (hard links), whose content would change, too").with_remedy(
+                    "Remove them, or restore to another name, or with --force."
+                )
         except BaseException:
             self.close()
             raise

@@ -64,6 +64,6 @@ def forget(url: str) -> None:
 
 
 def _changed(url: str, what: str) -> StoreChangedError:
-    error = StoreChangedError(f"{url}: {what}")
-    error.remedy = f"If you put it there yourself, remove {path_of(url)} and try again; otherwise do not back up to it."
-    return error
+    return StoreChangedError(f"{url}: {what}").with_remedy(
+        f"If you put it there yourself, remove {path_of(url)} and try again; otherwise do not back up to it."
+    )

@@ -21,9 +21,9 @@ def check_ready(place: Place, notes: Notes, *, overwrite: bool) -> None:
     if not overwrite:
         for ending in SIDE_FILES:
             if place.beside(ending).about() is not None:
-                error = TargetExistsError(f"{place.shown}{ending} exists, and would be taken for the restored database's")
-                error.remedy = "Move it away, or restore to another name, or with --force."
-                raise error
+                raise TargetExistsError(f"{place.shown}{ending} exists, and would be taken for the restored database's").with_remedy(
+                    "Move it away, or restore to another name, or with --force."
+                )
     elif place.is_file():
         _held(place, notes).close()
 

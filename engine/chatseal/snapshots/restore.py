@@ -122,17 +122,13 @@ def content_of(table: PageTable, name: str) -> Units:
     if units is None:
         raise no_name(name)
     if units.entry.type in ("folder", "link"):
-        error = NoStoreError(f"{name} is a {units.entry.type} in the snapshot, not a file")
-        error.remedy = "Restore it with --to DIR."
-        raise error
+        raise NoStoreError(f"{name} is a {units.entry.type} in the snapshot, not a file").with_remedy("Restore it with --to DIR.")
     return units
 
 
 def no_name(name: str) -> ChatsealError:
     """The error for a name that a snapshot does not have."""
-    error = NoStoreError(f"the snapshot has no {name}")
-    error.remedy = "`chatseal ls SNAPSHOT` lists what it has."
-    return error
+    return NoStoreError(f"the snapshot has no {name}").with_remedy("`chatseal ls SNAPSHOT` lists what it has.")
 
 
 def _is_below(path: str, name: str) -> bool:

@@ -262,9 +262,9 @@ def _open_config(objects: ObjectStore, key: Opener | Sequence[Opener]) -> Config
     try:
         data = objects.get(CONFIG_NAME, LENGTH_MAX)
     except ObjectMissingError:
-        error = NoStoreError(f"there is no store at {objects.url}")
-        error.remedy = "Check the address; `chatseal init STORE` makes a new store."
-        raise error from None
+        raise NoStoreError(f"there is no store at {objects.url}").with_remedy(
+            "Check the address; `chatseal init STORE` makes a new store."
+        ) from None
     try:
         return Config.open(data, openers_of(key))
     except WrongKeyError as error:
@@ -285,9 +285,9 @@ def _has_config(objects: ObjectStore) -> bool:
 
 
 def _not_empty(url: str) -> StoreExistsError:
-    error = StoreExistsError(f"{url} is not empty, and what is there is no store")
-    error.remedy = "Choose an empty or new place: a store shares its folder with nothing."
-    return error
+    return StoreExistsError(f"{url} is not empty, and what is there is no store").with_remedy(
+        "Choose an empty or new place: a store shares its folder with nothing."
+    )
 
 
 def _as_opener(key: Holder | Sequence[Holder]) -> list[Opener]:

@@ -221,9 +221,9 @@ class Tree:
                 raise
         if path in self._put:
             raise unsafe(path, "is a file or link, and a folder for others")
-        refused = TargetExistsError(f"{place.shown} is no folder")
-        refused.remedy = "Remove it, or restore to another folder: nothing is written through a link."
-        raise refused
+        raise TargetExistsError(f"{place.shown} is no folder").with_remedy(
+            "Remove it, or restore to another folder: nothing is written through a link."
+        )
 
     def _leave(self) -> None:
         if self._open >= 0:
