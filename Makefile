@@ -22,10 +22,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 demo: $(VENV)/core-ready
 	$(BIN)/python bench/demo.py
 
-test: $(VENV)/test-ready build/azurite/ready
+test: $(VENV)/test-ready build/azurite/ready build/opaque/ready
 	$(PYTEST) -m "not soak and not fuzz"
 
-soak: $(VENV)/test-ready build/azurite/ready
+soak: $(VENV)/test-ready build/azurite/ready build/opaque/ready
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m "not fuzz"
 
 fuzz: $(VENV)/test-ready
@@ -59,8 +59,9 @@ $(VENV)/core-ready: $(VENV)/made $(CORE)
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/test-ready: $(VENV)/core-ready
-	@bench/system-packages zstd $(if $(filter Linux,$(shell uname)),strace memcached)
+$(VENV)/test-ready: $(VENV)/core-ready vault-pins.txt
+	@bench/system-packages zstd $(if $(filter Linux,$(shell uname)),strace memcached libsodium23)
+	$(PIP) --require-hashes --no-deps -r vault-pins.txt
 	$(PIP) --group test --group stores --group lint --group build
 	@touch $@
 
@@ -69,6 +70,12 @@ build/azurite/ready:
 	@mkdir -p $(@D)
 	@if command -v npm >/dev/null && npm install --prefix $(@D) --no-audit --no-fund --silent azurite@3.35.0; then touch $@; \
 	else echo "Azurite is not installed: no npm, or it failed; its tests are skipped"; fi
+
+# The OPAQUE client of browsers, whom the vault's page serves. Without npm, or a network for it, its tests are skipped and say so.
+build/opaque/ready:
+	@mkdir -p $(@D)
+	@if command -v npm >/dev/null && npm install --prefix $(@D) --no-audit --no-fund --silent @serenity-kit/opaque@1.1.0; then touch $@; \
+	else echo "The OPAQUE client of browsers is not installed: no npm, or it failed; its tests are skipped"; fi
 
 $(VENV)/bench-ready: $(VENV)/test-ready
 	$(PIP) --group bench

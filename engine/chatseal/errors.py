@@ -31,6 +31,9 @@
     +-- StoreExistsError        there is a store at the address already
     +-- StoreRefusedError       the store takes neither these credentials nor this request
     +-- StoreFailedError        the store cannot be reached, or does not do what it promises
+    +-- VaultPasswordError 12   the password does not open the vault's record
+    +-- VaultMessageError 13    bytes that are no message of a vault, or not the one that is due
+    +-- VaultSignatureError 13  signed by neither the service nor the owner who should have
     +-- CodecError              libzstd or libcrypto malfunctioned
 
 Errors of the operating system stay OSError. Texts name the place and the remedy, never a secret, and of damage never the content.
@@ -247,6 +250,27 @@ class StoreFailedError(ChatsealError):
     """The store cannot be reached, fails, or does not do what it promises."""
 
     remedy = "Try again; what was stored before is still there, and nothing is sent twice."
+
+
+class VaultPasswordError(ChatsealError):
+    """The password does not open the record. A record of another name, and an answer that was tampered with, look the same."""
+
+    exit_code = EXIT_WRONG_KEY
+    remedy = "Every try counts: think, look for the recovery sheet, and try again. `chatseal vault status` says how many guesses are left."
+
+
+class VaultMessageError(ChatsealError):
+    """What came is no message of a vault, or not the one that is due. Never says what is wrong with it."""
+
+    exit_code = EXIT_DAMAGED
+    remedy = "Check the vault's address, and that both sides have the same version of chatseal."
+
+
+class VaultSignatureError(ChatsealError):
+    """A message that is not signed by the service or the owner who alone can have sent it."""
+
+    exit_code = EXIT_DAMAGED
+    remedy = "Do not type the password again: somebody answers in the vault's place, or it has another signing key. Ask its operator."
 
 
 class CodecError(ChatsealError):

@@ -24,7 +24,7 @@ def test_every_name_of_the_package_that_a_page_mentions_exists(page: Path) -> No
         for word in code(page.read_text(encoding="utf-8"))
         if word.startswith("chatseal.") and word != "chatseal.toml"
     }
-    modules = {"rescue", "sample", "cli", "errors", "events", "keys", "format", "sealing"}
+    modules = {"rescue", "sample", "cli", "errors", "events", "keys", "format", "sealing", "vault"}
     assert names - modules <= {*chatseal.__all__, "__all__"}
 
 

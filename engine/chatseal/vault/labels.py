@@ -1,0 +1,10 @@
+"""Every label that separates one use of a key or a hash from another in the vault's protocol (docs/vault.md, section 3)."""
+
+FIXED_POINT = b"chatseal/v1 vault fixed point"
+STRETCH = b"chatseal/v1 vault stretch"
+WRAP = b"chatseal/v1 vault wrap"
+OWNER = b"chatseal/v1 vault owner"
+OWNER_SIGNATURE = b"chatseal/v1 vault owner signature"
+REGISTRATION = b"chatseal/v1 vault registration"
+FINGERPRINT = b"chatseal/v1 vault fingerprint"
+ANSWER = b"chatseal/v1 vault answer"
