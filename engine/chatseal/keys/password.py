@@ -67,8 +67,8 @@ class Password:
             if (found := self._derived.get(arguments)) is not None:
                 return found
             cost, salt = Argon2Cost.parse(arguments)
-            stretch = Argon2id(salt=decode64(salt.encode()), length=32, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory)
-            stretched, derived = Secret(stretch.derive(bytes(self._secret.view))), Secret.zeros(32)
+            stretched = stretch(self, decode64(salt.encode()), memory=cost.memory, passes=cost.passes, lanes=cost.lanes)
+            derived = Secret.zeros(32)
             HKDF(hashes.SHA512(), 32, None, SLOT_PASSWORD).derive_into(stretched.view, derived.view)
             if len(self._derived) == KEPT_MAX:
                 self._derived.pop(next(iter(self._derived)))
@@ -80,3 +80,9 @@ class Password:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a password is not pickled")
+
+
+def stretch(password: Password, salt: bytes, *, memory: int, passes: int, lanes: int) -> Secret:
+    """32 bytes of Argon2id over the password's UTF-8 in NFKC; *memory* in KiB. The caller has checked the limits."""
+    derivation = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory)
+    return Secret(derivation.derive(bytes(password._secret.view)))
