@@ -2,6 +2,7 @@
 
     ChatsealError 1
     +-- KeyFormatError 2        the text is not a key; also a ValueError
+    |   +-- VaultTokenError     the file is not a vault's token
     +-- KeyExposedError 2       others can read the key file
     +-- KeySourceError 1        a keyring, command or prompt gave no key
     +-- WrongKeyError 12        no slot of the file opens with the keys given
@@ -14,6 +15,8 @@
     |   +-- TrailingBytesError  bytes follow the end
     |   +-- AuthorError         it is whole, but not signed by the author who was demanded
     |   +-- StoreChangedError   another store, or an older state of it, lies where this machine knows one
+    |   +-- VaultDamagedError   a vault's database, token or anchor is not what the vault wrote
+    |   +-- VaultBehindError    a vault's database is older than its anchor, or another one
     |   +-- TruncatedError 14   the end is missing
     +-- PatternError 2          what names files to include or exclude is no pattern; also a ValueError
     +-- SourceChangedError      the source grew, shrank or was written to while it was read
@@ -34,6 +37,9 @@
     +-- VaultPasswordError 12   the password does not open the vault's record
     +-- VaultMessageError 13    bytes that are no message of a vault, or not the one that is due
     +-- VaultSignatureError 13  signed by neither the service nor the owner who should have
+    +-- VaultRefusedError       the rules of a vault say no; `reason` says which, `seconds` when to ask again
+    +-- VaultBusyError 11       a vault cannot answer now
+    |   +-- OutcomeUnknownError whether a vault's database took a change is not known
     +-- CodecError              libzstd or libcrypto malfunctioned
 
 Errors of the operating system stay OSError. Texts name the place and the remedy, never a secret, and of damage never the content.
@@ -72,6 +78,12 @@ class KeyFormatError(ChatsealError, ValueError):
 
     exit_code = EXIT_USAGE
     remedy = "A backup key is 64 hexadecimal digits; `chatseal key new --out FILE` makes one."
+
+
+class VaultTokenError(KeyFormatError):
+    """A file does not hold the secrets of a vault's service, or they cannot be changed there."""
+
+    remedy = "Name the token that `chatseal-vault init` made; if it is lost, so are the records, and their owners register again."
 
 
 class KeyExposedError(ChatsealError):
@@ -271,6 +283,40 @@ class VaultSignatureError(ChatsealError):
 
     exit_code = EXIT_DAMAGED
     remedy = "Do not type the password again: somebody answers in the vault's place, or it has another signing key. Ask its operator."
+
+
+class VaultDamagedError(IntegrityError):
+    """A database, token file or anchor of a vault does not hold what the vault writes. Never says what it holds."""
+
+    remedy = "Stop the vault, keep the files as they are, and bring back the last copy with `chatseal-vault restore`."
+
+
+class VaultBehindError(IntegrityError):
+    """A vault's database lacks what its anchor has seen: it is an older copy, or another vault's. Guesses may have been forgotten."""
+
+    remedy = "Put the newest database back; if it is lost, `chatseal-vault restore` accepts this one and destroys the records in it."
+
+
+class VaultRefusedError(ChatsealError):
+    """The rules of a vault do not allow what was asked. `reason` is a word for programs, `seconds` how long to wait, or 0."""
+
+    def __init__(self, reason: str, text: str, seconds: int = 0) -> None:
+        super().__init__(text)
+        self.reason, self.seconds = reason, seconds
+
+    def __reduce__(self) -> tuple[type["VaultRefusedError"], tuple[str, str, int]]:
+        return type(self), (self.reason, str(self), self.seconds)
+
+
+class VaultBusyError(ChatsealError):
+    """A vault cannot do it now. A guess that was claimed may be spent; the status says so."""
+
+    exit_code = EXIT_BUSY
+    remedy = "Try again in a minute."
+
+
+class OutcomeUnknownError(VaultBusyError):
+    """The database of a vault did not say whether it took a change. It may still take it: read, and never send it again blindly."""
 
 
 class CodecError(ChatsealError):
