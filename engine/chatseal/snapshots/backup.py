@@ -139,7 +139,7 @@ class _Run:
             )
             budget = Budget.of(options.threads, None)
             packs = PackWriter(self._store, table, self._sender(uploads), level=options.level, budget=budget)
-            stack.callback(packs.discard)
+            stack.callback(packs.close)
             scanner = Scanner(self._store.config.fingerprint_key, budget.threads)
             stack.callback(scanner.close)
             work = self._work(capture, table, unchanged, seen)
