@@ -6,6 +6,7 @@ The workers are Python threads that enter the core once and stay there without t
 import contextlib
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import Executor, Future, wait
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -27,13 +28,14 @@ class Pipeline(Protocol):
 
 
 class Crew:
-    """*threads* workers of *pipe*, gone when the block ends; with one thread, this thread does the work in steps."""
+    """*threads* workers of *pipe*, gone when the block ends; with one thread, this thread does the work in steps.
 
-    def __init__(self, pipe: Pipeline, threads: int) -> None:
-        self._pipe = pipe
-        self._workers = [
-            threading.Thread(target=pipe.work, name=f"chatseal-{i}", daemon=True) for i in range(threads if threads > 1 else 0)
-        ]
+    Of *hands*, if given, that many threads are borrowed: for one pipeline after another, as starting two takes a millisecond."""
+
+    def __init__(self, pipe: Pipeline, threads: int, hands: Executor | None = None) -> None:
+        self._pipe, self._hands = pipe, hands
+        self._count = threads if threads > 1 else 0
+        self._workers: list[threading.Thread | Future[None]] = []
 
     @property
     def wait_ms(self) -> int:
@@ -41,8 +43,13 @@ class Crew:
 
     def __enter__(self) -> Self:
         try:
-            for worker in self._workers:
-                worker.start()
+            for number in range(self._count):
+                if self._hands is not None:
+                    self._workers.append(self._hands.submit(self._pipe.work))
+                else:
+                    worker = threading.Thread(target=self._pipe.work, name=f"chatseal-{number}", daemon=True)
+                    self._workers.append(worker)
+                    worker.start()
         except BaseException:
             self.dismiss()  # also of one whose start was interrupted
             raise
@@ -56,14 +63,18 @@ class Crew:
         self._pipe.stop()
         interrupted: KeyboardInterrupt | None = None
         for worker in self._workers:
-            while worker.is_alive():
+            while not _is_over(worker):
                 try:
-                    worker.join()
+                    wait([worker]) if isinstance(worker, Future) else worker.join()
                 except KeyboardInterrupt as error:
                     interrupted = error
         self._workers = []
         if interrupted is not None:
             raise interrupted
+
+
+def _is_over(worker: threading.Thread | Future[None]) -> bool:
+    return worker.done() if isinstance(worker, Future) else not worker.is_alive()
 
 
 def run(
@@ -73,11 +84,12 @@ def run(
     feed: Callable[[], None] | None = None,
     tick: Callable[[], None] | None = None,
     failed: Callable[[], Exception],
+    hands: Executor | None = None,
 ) -> Generator[memoryview]:
     """Serve *pipe* until its work is done, yielding what it has for the target; each piece is valid until the next is asked for.
 
     *feed* is called when the pipeline takes input, *tick* often; *failed* makes the error to raise when the pipeline has failed."""
-    with contextlib.closing(pipe), Crew(pipe, threads) as crew:
+    with contextlib.closing(pipe), Crew(pipe, threads, hands) as crew:
         while True:
             what = pipe.poll(crew.wait_ms)
             if tick is not None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
@@ -93,8 +94,10 @@ class Unseal:
         *,
         progress: Report | None = None,
         pipe: _core.UnsealPipeline | None = None,
+        hands: Executor | None = None,
     ) -> Iterator[memoryview]:
-        """Authenticated plaintext in order, for a target in turn; a positioned target is written by the workers.
+        """Authenticated plaintext in order, for a target in turn; a positioned target is written by the workers. *pipe* and *hands*,
+        threads, save new ones.
 
         Raises IntegrityError after everything before the fault has been yielded or written."""
         self.pipe = pipe = pipe or _core.UnsealPipeline(*self._slots)
@@ -109,6 +112,7 @@ class Unseal:
             feed=None if records is not None else self._feeder(pipe),
             tick=lambda: reporter.tick(pipe.content_done),
             failed=lambda: self._error(pipe),
+            hands=hands,
         )
         with closing(pieces):
             for number, piece in enumerate(pieces):

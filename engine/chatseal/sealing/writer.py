@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -36,8 +37,9 @@ class SealedWriter(io.BufferedIOBase):
         overwrite: bool,
         kind: str = SEALED,
         pipe: _core.SealPipeline | None = None,
+        hands: Executor | None = None,
     ) -> None:
-        """A list gets the whole file at close, in pieces, the header with its size first. *pipe* saves making a new one."""
+        """A list gets the whole file at close, in pieces, the header with its size first. *pipe* and *hands*, threads, save new ones."""
         super().__init__()
         holders = holders_of(key)
         self._file: FileTarget | None = None
@@ -59,7 +61,7 @@ class SealedWriter(io.BufferedIOBase):
         try:
             positioned = (self._file.descriptor, self._seal.header_length + PREFIX_LEN) if self._file else None
             self._pipe = self._seal.begin(None, positioned, pipe=pipe)
-            self._crew = Crew(self._pipe, self._seal.threads)
+            self._crew = Crew(self._pipe, self._seal.threads, hands)
             self._crew.__enter__()
             if self._writable is not None:
                 write_all(self._writable, self._seal.header(None) + self._seal.payload.prefix)

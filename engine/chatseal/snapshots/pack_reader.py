@@ -28,6 +28,7 @@ class PackReader:
     def __init__(self, store: SealedStore, budget: Budget) -> None:
         self._store, self._budget = store, budget
         self._pool = ThreadPoolExecutor(1, "chatseal-fetch")
+        self._hands = ThreadPoolExecutor(budget.threads, "chatseal-unseal")
         self._coming: dict[str, Future[bytes]] = {}
         self._readers: OrderedDict[str, SealedReader] = OrderedDict()
         self._buffer = bytearray()
@@ -109,7 +110,7 @@ class PackReader:
             with self._opened(place, following) as source:
                 work = Unseal(source, [self._store.key(name)], self._budget, "the target", kind=self._store.kind(name))
                 work.check_length()
-                exhaust(work.run(target, pipe=self._pipe))
+                exhaust(work.run(target, pipe=self._pipe, hands=self._hands))
                 done = self._pipe.content_done
         except WrongKeyError as error:  # it is one of another store
             raise envelope.named(DamagedError(str(error)), name) from None
@@ -121,6 +122,7 @@ class PackReader:
         for future in self._coming.values():
             future.cancel()
         self._pool.shutdown()
+        self._hands.shutdown()
         while self._readers:
             self._readers.popitem()[1].close()
 

@@ -63,6 +63,7 @@ class PackWriter:
         self._slots = budget.for_sealing(level, FRAME_SIZE, PLAIN)[1]
         self._idle: list[_core.SealPipeline] = []  # packs take turns with two
         self._closer = ThreadPoolExecutor(1, "chatseal-pack")
+        self._hands = ThreadPoolExecutor(2 * budget.threads, "chatseal-seal")
         self._filled: _Pack | None = None  # the one that takes units
         self._ending: tuple[_Pack, Future[None]] | None = None
 
@@ -89,7 +90,7 @@ class PackWriter:
         pieces: list[bytes] = []
         pipe = self._idle.pop() if self._idle else _core.SealPipeline(self._slots)
         key, kind = self._store.key(name), self._store.kind(name)
-        writer = SealedWriter(pieces, key, self._options, self._budget, overwrite=False, kind=kind, pipe=pipe)
+        writer = SealedWriter(pieces, key, self._options, self._budget, overwrite=False, kind=kind, pipe=pipe, hands=self._hands)
         content = PackContent(PackPlace(name, 0, 0))
         return _Pack(self._table.add_pack(content.place), content, writer, pipe, pieces)
 
@@ -118,8 +119,9 @@ class PackWriter:
         self._hand_over()
 
     def close(self) -> None:
-        """Give up what is not handed over, and let the thread go."""
+        """Give up what is not handed over, and let the threads go."""
         self._closer.shutdown()
         if self._filled is not None:
             self._filled.writer.discard()
+        self._hands.shutdown()
         self._filled = self._ending = None
