@@ -70,5 +70,5 @@ def test_the_fixed_point_and_the_reasons_are_as_the_page_says() -> None:
     reasons = re.findall(r'"([a-z-]+)"', str(messages.Refusal.__annotations__["reason"])) or re.findall(
         r"'([a-z-]+)'", str(messages.Refusal.__annotations__["reason"])
     )
-    assert len(reasons) == 11
+    assert len(reasons) == 15
     assert re.findall(r"`([a-z-]+)`", PAGE[PAGE.index("one of the reasons") : PAGE.index("Every answer is\nsigned")]) == reasons

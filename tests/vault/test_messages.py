@@ -112,16 +112,18 @@ def test_the_longest_answers_fit() -> None:
     failures = [Failure(time=most, origin=bytes(16))] * 10
     record = RecordStatus(
         record_id=bytes(16),
-        generation=most,
         guesses_left=10,
-        failures=failures,
+        open=10,
         wait=2**31 - 1,
+        failures=failures,
+        recent=most,
+        life=most,
         stretch=Stretch(),
         announcement=Announcement(operation="replace", time=most),
     )
-    tombstone = Tombstone(record_id=bytes(16), generation=most, reason="announced", time=most)
-    encode(StatusAnswer(record=record, tombstone=tombstone, time=most, head=head))
-    event = Event(index=most, time=most, event="e" * 32, generation=most, slot=10)
+    tombstone = Tombstone(reason="announced", time=most, until=most)
+    encode(StatusAnswer(generation=most, record=record, tombstone=tombstone, time=most, head=head))
+    event = Event(index=most, time=most, event="e" * 32, generation=most, slot=10, origin=bytes(16))
     encode(HistoryAnswer(events=[event] * messages.EVENTS_MAX, more=True, head=head))
 
 
@@ -210,7 +212,7 @@ def test_a_message_of_one_operation_is_none_of_another() -> None:
 
 
 def test_a_refusal_comes_in_the_place_of_any_answer_and_never_as_one() -> None:
-    refusal = Refusal(reason="pacing", wait=60)
+    refusal = Refusal(reason="wait", wait=60)
     for kind in ANSWERS.values():
         assert decode_answer(encode(refusal), kind) == refusal
     refused(encode(every(LoginStartAnswer)), Refusal)

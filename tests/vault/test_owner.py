@@ -17,7 +17,7 @@ from corpus import KEY_BYTES
 from vault.halves import OTHER_RECORD, RECORD
 
 SERVICE, OTHER_SERVICE = b"\xaa" * 32, b"\xab" * 32
-KEY = owner_key(memoryview(KEY_BYTES), RECORD)
+KEY = owner_key(memoryview(KEY_BYTES), SERVICE)
 PUBLIC = bytes(KEY.verifying_key)
 DIGEST = bytes(32)
 
@@ -27,7 +27,7 @@ def counted(*fields: bytes) -> bytes:
 
 
 def test_the_key_and_the_signature_are_what_the_document_says() -> None:
-    seed = HKDF(hashes.SHA512(), 32, None, b"chatseal/v1 vault owner\0" + RECORD).derive(KEY_BYTES)
+    seed = HKDF(hashes.SHA512(), 32, None, b"chatseal/v1 vault owner\0" + SERVICE).derive(KEY_BYTES)
     key = Ed25519PrivateKey.from_private_bytes(seed)
     assert key.public_key().public_bytes_raw() == PUBLIC
     said = counted(b"chatseal/v1 vault owner signature", b"delete", SERVICE, RECORD, (7).to_bytes(8, "big"), b"")
@@ -64,8 +64,8 @@ def test_a_signature_for_one_thing_is_worth_nothing_for_another() -> None:
 def test_another_owner_and_a_changed_signature_are_refused() -> None:
     made = sign(KEY, OwnerOperation.DELETE, service=SERVICE, record_id=RECORD, generation=1)
     others = [
-        bytes(owner_key(memoryview(KEY_BYTES), OTHER_RECORD).verifying_key),
-        bytes(owner_key(memoryview(bytes(32)), RECORD).verifying_key),
+        bytes(owner_key(memoryview(KEY_BYTES), OTHER_SERVICE).verifying_key),
+        bytes(owner_key(memoryview(bytes(32)), SERVICE).verifying_key),
     ]
     for public in others:
         with pytest.raises(VaultSignatureError):

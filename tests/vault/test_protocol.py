@@ -83,7 +83,7 @@ class Service:
             ask.signature or b"",
             OwnerOperation.REPLACE,
             service=self.identity.public.fingerprint,
-            record_id=record.record_id,
+            record_id=ask.record_id,
             generation=record.generation + 1,
             registration=digest,
         )
@@ -106,20 +106,21 @@ class Client:
         return decode_answer(answer, ANSWERS[type(ask)])
 
     def register(self, word: str, secret: bytes = KEY_BYTES, generation: int = 0, signer: bytes = KEY_BYTES) -> None:
-        begun = ClientRegistration(stretched(Password(word), self.record_id, CHEAP))
-        answer = self.ask(AskRegisterStart(nonce=_nonce(), account=self.account, record_id=self.record_id, request=begun.request))
+        record_id = secrets.token_bytes(16)
+        begun = ClientRegistration(stretched(Password(word), record_id, CHEAP))
+        answer = self.ask(AskRegisterStart(nonce=_nonce(), account=self.account, record_id=record_id, request=begun.request))
         assert isinstance(answer, RegisterStartAnswer)
         upload, export_key = begun.finish(answer.response)
         service = self.pinned.fingerprint
-        wrapped = wrap(memoryview(secret), export_key, service=service, record_id=self.record_id)
-        owner = bytes(owner_key(memoryview(secret), self.record_id).verifying_key)
+        wrapped = wrap(memoryview(secret), export_key, service=service, record_id=record_id)
+        owner = bytes(owner_key(memoryview(secret), service).verifying_key)
         signature = None
         if generation:
             signature = sign(
-                owner_key(memoryview(signer), self.record_id),
+                owner_key(memoryview(signer), service),
                 OwnerOperation.REPLACE,
                 service=service,
-                record_id=self.record_id,
+                record_id=record_id,
                 generation=generation,
                 registration=registration_digest(upload=upload, wrapped=wrapped, owner=owner, stretch=CHEAP),
             )
@@ -127,7 +128,7 @@ class Client:
             AskRegisterFinish(
                 nonce=_nonce(),
                 account=self.account,
-                record_id=self.record_id,
+                record_id=record_id,
                 generation=generation,
                 ticket=answer.ticket,
                 upload=upload,
@@ -137,6 +138,7 @@ class Client:
                 signature=signature,
             )
         )
+        self.record_id = record_id
 
     def recover(self, word: str) -> Secret:
         login = ClientLogin(stretched(Password(word), self.record_id, CHEAP))

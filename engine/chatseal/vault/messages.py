@@ -79,8 +79,8 @@ class AskStatus(AccountAsk, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AskRegisterStart(AccountAsk, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="register/start"):
-    """Begin a registration. The record id is the record's where there is one, and else 16 random bytes of the client's: the password is
-    stretched with it before *request* can be made."""
+    """Begin a registration. The client draws the new record's id, 16 random bytes: the password is stretched with it before *request* can
+    be made."""
 
     operation = "register/start"
     record_id: RecordId
@@ -88,8 +88,8 @@ class AskRegisterStart(AccountAsk, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class AskRegisterFinish(AccountAsk, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="register/finish"):
-    """End it. Where there is a record: *generation* is its own, and the owner's signature replaces it; without a signature the
-    replacement is announced. Where there is none: generation 0 and no signature."""
+    """End it. *generation* is the one that the status gave. Where there is a record, or a tombstone with time to go, the owner's signature
+    makes the registration take its place at once; without a signature a replacement is announced."""
 
     operation = "register/finish"
     record_id: RecordId
@@ -166,34 +166,37 @@ class Head(_Hidden, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RecordStatus(_Hidden, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A record as its account sees it. *failures* are those since the last success, *wait* the seconds before the next guess."""
+    """A record as its account sees it. *failures* are those since the last success, *recent* and *life* how many there were in 90 days
+    and ever; *wait* the seconds before the next guess, *open* the guesses that may still succeed."""
 
     record_id: RecordId
-    generation: Generation
     guesses_left: Guesses
-    failures: Annotated[list[Failure], Meta(max_length=GUESSES)]
+    open: Guesses
     wait: Seconds
+    failures: Annotated[list[Failure], Meta(max_length=GUESSES)]
+    recent: Count
+    life: Count
     stretch: Stretch
     announcement: Announcement | None
 
 
 class Tombstone(_Hidden, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """That there was a record, and why there is none."""
+    """That there was a record, and why there is none. Until a time only its owner may register anew."""
 
-    record_id: RecordId
-    generation: Generation
-    reason: Literal["guesses", "budget", "deleted", "announced", "restored"]
+    reason: Literal["limit", "owner", "announced", "restored"]
     time: Time
+    until: Time
 
 
 class Event(_Hidden, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of the audit chain. *slot* is the guess, 0 where it is about none."""
+    """One line of the audit chain. *slot* is the guess, 0 where it is about none; *origin* zeros where there was no address."""
 
     index: Count
     time: Time
     event: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z-]+(?![\s\S])")]
     generation: Count
     slot: Guesses
+    origin: Origin
 
 
 class Answer(_Hidden, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="answer"):
@@ -212,8 +215,10 @@ class ServiceAnswer(Answer, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class StatusAnswer(Answer, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="status"):
-    """The record, or the tombstone, or neither; the time that it is with the service; the end of its audit chain."""
+    """The account's generation, 0 for one that nobody has heard of; the record, or the tombstone, or neither; the time that it is with the
+    service; the end of its audit chain."""
 
+    generation: Count
     record: RecordStatus | None
     tombstone: Tombstone | None
     time: Time
@@ -275,13 +280,17 @@ class Refusal(Answer, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     reason: Literal[
         "malformed",  # not a message
         "unauthenticated",  # who asks is not shown, or is somebody else
-        "no-record",
-        "exists",  # a record where none was to be, or the id of another one
+        "no-record",  # nothing was ever registered
+        "destroyed",
         "changed",  # another record id or generation: ask for the status, no guess is spent
-        "wrong",  # an attempt that is unknown, expired, used, or whose third message proves nothing
-        "unsigned",  # the owner's signature is needed and not there, or not the owner's
+        "wait",  # too soon after failures
+        "spent",  # the last guess is claimed, or the account has had all its failures
+        "no-attempt",  # no guess of this generation has that id
+        "expired",  # its attempt failed, or had its time
+        "wrong",  # the third message proves nothing: the guess has failed
+        "not-allowed",  # needs the owner's signature, or an announcement
+        "exists",  # the record id is another record's
         "too-cheap",  # the stretching of a registration
-        "pacing",  # too soon after failures
         "rate",  # too many requests
         "unavailable",  # store, token or anchor
     ]

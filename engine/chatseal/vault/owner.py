@@ -11,7 +11,7 @@ from chatseal.keys.secret import Secret
 from chatseal.keys.signing_key import SigningKey, VerifyingKey
 from chatseal.vault.labels import OWNER, OWNER_SIGNATURE, REGISTRATION
 from chatseal.vault.stretch import Stretch
-from chatseal.vault.wrapping import SECRET_LEN
+from chatseal.vault.wrapping import FINGERPRINT_LEN, SECRET_LEN
 
 PUBLIC_LEN, SIGNATURE_LEN, DIGEST_LEN = 32, 64, 32
 
@@ -19,18 +19,18 @@ PUBLIC_LEN, SIGNATURE_LEN, DIGEST_LEN = 32, 64, 32
 class OwnerOperation(StrEnum):
     """What an owner signs."""
 
-    REPLACE = "replace"  # the record by another registration: a new password, or a new secret
+    REPLACE = "replace"  # a record or its tombstone by another registration: a new password, or a new secret
     DELETE = "delete"
     WITHDRAW = "withdraw"  # what was announced without a signature
 
 
-def owner_key(secret: memoryview, record_id: bytes) -> SigningKey:
-    """The owner's Ed25519 key of one record, from the secret of 32 bytes: another one for each record, so that two vaults cannot
-    compare their owners."""
-    if len(secret) != SECRET_LEN:
-        raise ValueError(f"a vault keeps {SECRET_LEN} bytes")
+def owner_key(secret: memoryview, service: bytes) -> SigningKey:
+    """The owner's Ed25519 key at the service with this fingerprint, from the secret of 32 bytes: another one for each service, so that two
+    cannot compare their owners. It takes no memory of records: whoever has the secret is the owner, on any device."""
+    if (len(secret), len(service)) != (SECRET_LEN, FINGERPRINT_LEN):
+        raise ValueError("a vault keeps 32 bytes, and a fingerprint is 32")
     seed = Secret.zeros(32)
-    HKDF(hashes.SHA512(), 32, None, OWNER + b"\0" + record_id).derive_into(secret, seed.view)
+    HKDF(hashes.SHA512(), 32, None, OWNER + b"\0" + service).derive_into(secret, seed.view)
     return SigningKey(seed.view)
 
 
@@ -45,7 +45,8 @@ def sign(
 ) -> bytes:
     """The 64 bytes for this operation, on the record of this id at the service with this fingerprint, in this generation and no other.
 
-    *registration* is the digest of the new one for REPLACE, and empty for the others; ValueError otherwise."""
+    For REPLACE that is the new record's id, the generation that ends, and *registration* the digest of the new one; for the others
+    *registration* is empty. ValueError otherwise."""
     return key.sign(_statement(operation, service, record_id, generation, registration))
 
 
