@@ -18,9 +18,9 @@ LONGEST = 32  # maps in a chain; the next snapshot begins a new one
 Chain = tuple[tuple[str, ...], ...]
 
 
-def load(store: SealedStore, chain: Chain) -> PageTable:
-    """The table that *chain* describes. Raises IntegrityError and what stores raise."""
-    table = PageTable()
+def load(store: SealedStore, chain: Chain, *, prints: bool = True) -> PageTable:
+    """The table that *chain* describes, with fingerprints or without. Raises IntegrityError and what stores raise."""
+    table = PageTable(prints=prints)
     for number, parts in enumerate(chain):
         with stream(store, parts) as opened:
             table.apply(opened, full=number == 0)

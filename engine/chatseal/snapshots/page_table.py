@@ -32,16 +32,16 @@ _GROW = 1024
 
 
 class Units:
-    """One entry with what is known of its units, in columns: 25 bytes a unit.
+    """One entry with what is known of its units, in columns: 25 bytes a unit, 9 without fingerprints.
 
     `prints` are fingerprints, `packs` an index of the table's packs, or ZEROS or MISSING, `at` a byte of the pack's plaintext, `differs`
     whether that is other than in the map before."""
 
-    __slots__ = ("at", "differs", "entry", "packs", "prints", "unit")
+    __slots__ = ("at", "differs", "entry", "has_prints", "packs", "prints", "unit")
 
-    def __init__(self, entry: Entry, unit: int, units: int) -> None:
-        self.entry, self.unit = entry, unit
-        self.prints: Prints = np.zeros((units, PRINT_LEN), np.uint8)
+    def __init__(self, entry: Entry, unit: int, units: int, *, prints: bool = True) -> None:
+        self.entry, self.unit, self.has_prints = entry, unit, prints
+        self.prints: Prints = np.zeros((units if prints else 0, PRINT_LEN), np.uint8)
         self.packs: Column = np.full(units, MISSING, np.uint32)
         self.at: Column = np.zeros(units, np.uint32)
         self.differs: NDArray[np.bool_] = np.zeros(units, np.bool_)
@@ -52,15 +52,12 @@ class Units:
     def resize(self, units: int) -> None:
         """Cut, or add units that are missing, where they lie: for growing by a little, no second copy is made."""
         before = len(self)
-        self.prints.resize((units, PRINT_LEN), refcheck=False)
+        if self.has_prints:
+            self.prints.resize((units, PRINT_LEN), refcheck=False)
         for column in (self.packs, self.at, self.differs):
             column.resize(units, refcheck=False)
         self.packs[before:] = MISSING
         self.differs[before:] = False
-
-    def forget_prints(self) -> None:
-        """Let go of the fingerprints, two thirds of the memory: who only reads content needs none."""
-        self.prints = np.empty((0, PRINT_LEN), np.uint8)
 
     def grow(self, units: int) -> None:
         """At least *units*, with room for more: for a stream, whose length shows at its end."""
@@ -91,13 +88,15 @@ class Units:
                 self.packs[units] = np.repeat(index[begin:end], count)
                 steps = np.where(index[begin:end] == ZEROS, 0, self.unit)
                 self.at[units] = np.repeat(segment.at[begin:end].astype(np.int64), count) + within * np.repeat(steps, count)
-                self.prints[units] = prints
+                if self.has_prints:
+                    self.prints[units] = prints
             else:
                 here = slice(int(segment.first[begin]), int(segment.first[begin]) + total)
                 self.packs[here] = index[begin]
                 step = 0 if index[begin] == ZEROS else self.unit
                 self.at[here] = int(segment.at[begin]) + np.arange(total) * step
-                self.prints[here] = prints
+                if self.has_prints:
+                    self.prints[here] = prints
 
 
 def _groups(count: Column) -> Iterator[tuple[bool, int, int]]:
@@ -123,9 +122,12 @@ def runs(units: NDArray[np.int64], packs: Column, at: Column, unit: int) -> tupl
 
 
 class PageTable:
-    """All entries of a snapshot by their path, and the packs in which their units lie."""
+    """All entries of a snapshot by their path, and the packs in which their units lie.
 
-    def __init__(self) -> None:
+    Without *prints*, fingerprints are read and passed over: who only reads content needs none of them."""
+
+    def __init__(self, *, prints: bool = True) -> None:
+        self._prints = prints
         self.packs: list[PackPlace] = []
         self.referred: set[str] = set()  # packs that the maps of the chain name, whether anything lies there still or not
         self.entries: dict[str, Units] = {}
@@ -170,7 +172,7 @@ class PageTable:
     def _units_for(self, head: EntryHead) -> Units:
         units = self.entries.get(head.entry.path)
         if units is None or units.unit != head.unit:
-            units = self.entries[head.entry.path] = Units(head.entry, head.unit, 0)
+            units = self.entries[head.entry.path] = Units(head.entry, head.unit, 0, prints=self._prints)
             return units
         if units.entry.size != head.entry.size:  # a unit whose length is another is another unit, and must be among the segments
             units.resize(min(len(units), units.entry.size // units.unit, head.entry.size // units.unit))

@@ -50,7 +50,7 @@ def restore(
 
     Files appear one by one, each whole or not at all. A file that is damaged or cannot be written is in the result's `failed`, and the
     others are restored. Raises NoStoreError for a name that is not there, what stores raise, and OSError of the folder."""
-    table = map_chain.load(store, record.manifest.maps)
+    table = map_chain.load(store, record.manifest.maps, prints=options.in_place)
     with PackReader(store, Budget.of(options.threads, None)) as packs:
         run = _Restore(store, table, packs, Path(folder), options, progress)
         return run.entries(record, chosen(table, names))
@@ -60,7 +60,7 @@ def restore_file(
     store: SealedStore, record: Record, name: str, target: PathLike, options: RestoreOptions, *, progress: Report | None = None
 ) -> events.Restored:
     """Restore one file or database of a snapshot as *target*. Raises NoStoreError, IntegrityError, TargetExistsError, OSError."""
-    table = map_chain.load(store, record.manifest.maps)
+    table = map_chain.load(store, record.manifest.maps, prints=options.in_place)
     units = content_of(table, name)
     path = Path(os.path.abspath(target))
     # its name is the caller's, not the store's: it gets another one before it meets the tree
@@ -77,7 +77,7 @@ def restore_stream(
     store: SealedStore, record: Record, name: str, target: Writable, budget: Budget, *, progress: Report | None = None
 ) -> int:
     """Write the content of one file or database of a snapshot into *target*, in order; its bytes. Raises the same."""
-    table = map_chain.load(store, record.manifest.maps)
+    table = map_chain.load(store, record.manifest.maps, prints=False)
     reporter = Reporter(progress, None)
     with Content(table, content_of(table, name), PackReader(store, budget)) as content:
         buffer, done = memoryview(bytearray(PIECE)), 0
@@ -109,7 +109,7 @@ def _with_content(table: PageTable, units: Units, there: set[str]) -> Units:
     if not other or other in there or other not in table.entries:
         return units
     lead = table.entries[other]
-    copy = Units(replace(lead.entry, path=units.entry.path), lead.unit, 0)
+    copy = Units(replace(lead.entry, path=units.entry.path), lead.unit, 0, prints=lead.has_prints)
     copy.prints, copy.packs, copy.at, copy.differs = lead.prints, lead.packs, lead.at, lead.differs
     return copy
 
@@ -197,7 +197,6 @@ class _Restore:
         else:
             if self._options.in_place:
                 self._filler.expect(units)
-            units.forget_prints()
             with tree.open_file(entry) as file:
                 self._filler.fill(units, file, tick=self._tick)
                 file.commit(entry.size)

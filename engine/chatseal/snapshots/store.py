@@ -224,7 +224,7 @@ class Snapshot:
 
     def entries(self) -> Iterable[Entry]:
         """What is in it, by path."""
-        table = map_chain.load(self._sealed, self._record.manifest.maps)
+        table = map_chain.load(self._sealed, self._record.manifest.maps, prints=False)
         return [table.entries[path].entry for path in sorted(table.entries)]
 
     def diff(self, other: "Snapshot", *, rows: bool = False) -> Iterator[events.Difference]:
@@ -251,7 +251,7 @@ class Snapshot:
 
     def open(self, name: str) -> Content:
         """The content of *name* as a seekable file, read by ranges straight from the store. Raises NoStoreError, IntegrityError."""
-        table = map_chain.load(self._sealed, self._record.manifest.maps)
+        table = map_chain.load(self._sealed, self._record.manifest.maps, prints=False)
         return Content(table, content_of(table, name), PackReader(self._sealed, Budget.of(1, None)))
 
     def __repr__(self) -> str:
