@@ -68,9 +68,10 @@ class Page:
         return Step({slot_key(self.key, index + 1): self.values[index]})
 
     def without_slots(self) -> Step:
-        """Remove all guesses: none of the next generation stands yet."""
+        """Remove all guesses, if none was claimed since: one that nobody has counted would be forgotten."""
         numbers = range(1, SLOTS + 1)
-        return Step({}, {name(self.key, number): None for number in numbers for name in (slot_key, open_key)})
+        next_one: dict[str, bytes | None] = {slot_key(self.key, len(self.slots) + 1): None} if len(self.slots) < SLOTS else {}
+        return Step(next_one, {name(self.key, number): None for number in numbers for name in (slot_key, open_key)})
 
     def find(self, attempt: bytes) -> int | None:
         """Where the guess with that id is."""
@@ -105,6 +106,11 @@ class Book:
         if is_gap or any(slot.generation != found.generation for slot in slots) or (slots and found.record is None):
             raise VaultDamagedError("the vault's database holds guesses that belong to no record")
         return Page(account, data, found, slots, tuple(value for value in values if value is not None))
+
+    def unless_changed(self, page: Page, error: VaultDamagedError) -> None:
+        """Raise *error*, which came up while the account was believed to be as it is on *page*, unless it has become another since."""
+        if self.page(page.key).data == page.data:
+            raise error
 
     def commit(self, step: Step, leap: int = 0) -> bool:
         """Make a change, and have its events anchored before this returns; False if a condition does not hold.

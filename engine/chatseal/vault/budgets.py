@@ -17,11 +17,12 @@ def left(account: Account, slots: tuple[Slot, ...], now: int) -> int:
 
 
 def wait(slots: tuple[Slot, ...], now: int) -> int:
-    """Milliseconds until the next guess may be claimed. A clock that went back makes nobody wait longer than the step."""
+    """Milliseconds until the next guess may be claimed, counted from when the last one was: that never changes, and how it ended may be
+    known later to one than to another. A clock that went back makes nobody wait longer than the step."""
     if not slots:
         return 0
     step = PACING_MS[min(len(slots), len(PACING_MS) - 1)]
-    return min(step, max(0, max(slot.closed or slot.time for slot in slots) + step - now))
+    return min(step, max(0, max(slot.time for slot in slots) + step - now))
 
 
 def window_wait(account: Account, slots: tuple[Slot, ...], now: int) -> int:

@@ -6,7 +6,7 @@ Nothing that lets a password be tried (the salt, through `Claimed`) and nothing 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from chatseal.errors import OutcomeUnknownError, VaultRefusedError
+from chatseal.errors import OutcomeUnknownError, VaultDamagedError, VaultRefusedError
 from chatseal.vault import budgets
 from chatseal.vault.audit import WHERE_LEN, Event, Head, Kind
 from chatseal.vault.book import TRIES, Book, Page, Step, gave_up, new_id
@@ -138,7 +138,11 @@ class Guesses:
                 return self._claimed(page, attempt)
             registration, now = self.registration(page), self._book.clock()
             self._check_budgets(page, now)
-            salt = self._shards.open(registration.record_id)  # before it is spent: damage is nobody's guess
+            try:
+                salt = self._shards.open(registration.record_id)  # before it is spent: damage is nobody's guess
+            except VaultDamagedError as error:
+                self._book.unless_changed(page, error)
+                continue
             slot = Slot(attempt, page.account.generation, now, where)
             try:
                 if self._book.commit(self._claim(page, slot)):
@@ -255,6 +259,9 @@ class Guesses:
         try:
             return self._book.commit(self._closing(page, index, kind, now))
         except OutcomeUnknownError:
+            return False
+        except VaultDamagedError as error:
+            self._book.unless_changed(page, error)
             return False
 
     def _is_due(self, slot: Slot) -> bool:

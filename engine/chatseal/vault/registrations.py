@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from chatseal.errors import OutcomeUnknownError, VaultRefusedError
+from chatseal.errors import OutcomeUnknownError, VaultDamagedError, VaultRefusedError
 from chatseal.vault import budgets
 from chatseal.vault.audit import Event, Kind
 from chatseal.vault.book import TRIES, Book, Page, Step, gave_up, new_id
@@ -98,14 +98,16 @@ class Registrations:
                 return result[0]
             if page.account.generation != generation:
                 raise VaultRefusedError(Refusal.CHANGED, "the record is of another generation")
-            change, value = step(page, self._book.clock(), operation)
-            if not change.writes:
-                return value
             try:
+                change, value = step(page, self._book.clock(), operation)
+                if not change.writes:
+                    return value
                 if self._book.commit(page.same_account() + change):
                     return value
             except OutcomeUnknownError:
                 result = (value,)
+            except VaultDamagedError as error:
+                self._book.unless_changed(page, error)
         raise gave_up()
 
     def _may_register(self, page: Page, now: int, by_owner: bool) -> None:
