@@ -97,6 +97,11 @@ def password_slot(password: bytes, file_key: bytes, salt: bytes, arguments: byte
     return b"slot password " + arguments + b" " + base64_text(cobblestone(kek, context, file_key, salt))
 
 
+def vault_slot(backup_key: bytes, file_key: bytes, salt: bytes, arguments: bytes) -> bytes:
+    kek = HKDF(SHA512(), 32, None, b"chatseal/v1 slot vault").derive(backup_key)
+    return b"slot vault " + arguments + b" " + base64_text(cobblestone(kek, b"chatseal/v1 slot vault " + arguments, file_key, salt))
+
+
 def argon2id(password: bytes, salt: bytes, memory: int, passes: int, lanes: int) -> bytes:
     return Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory).derive(password)
 

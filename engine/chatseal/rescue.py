@@ -99,9 +99,13 @@ SLOTS = {
     "key": rb"key\ [A-Za-z0-9+/]{139}",  # 104 bytes
     "hpke": rb"hpke\ [A-Za-z0-9+/]{1558}",  # 1168 bytes
     "password": rb"password\ argon2id\ m=[1-9][0-9]{4,6}\ t=[1-8]\ p=[1-8]\ [A-Za-z0-9+/]{22}\ [A-Za-z0-9+/]{139}",
+    "vault": rb"vault\ [A-Za-z0-9+/]{12,267}\ [A-Za-z0-9+/]{43}\ [A-Za-z0-9+/]{22}\ [1-9][0-9]{0,15}\ [A-Za-z0-9+/]{139}",
     "epoch": rb"epoch\ [1-9][0-9]{0,8}\ [A-Za-z0-9+/]{139}",
 }
-SLOTS_OF = {"sealed": ("key", "hpke", "password"), "config": ("key", "password")}  # of all other kinds: epoch (section 10)
+SLOTS_OF = {
+    "sealed": ("key", "hpke", "password", "vault"),
+    "config": ("key", "password", "vault"),
+}  # of others: epoch (section 10)
 END_OF_BLOCK = re.compile(rb"\nend [A-Za-z0-9+/]{11} [A-Za-z0-9+/]{43}\n\Z")
 
 
@@ -160,6 +164,9 @@ def read_header(source: BinaryIO, kind: str = "sealed") -> Header:
         known = "|".join(SLOTS_OF.get(kind, ("epoch",))).encode()
         found = re.findall(rb"(?m)^slot (%s) (?:(.*) )?(\S+)$" % known, lines["slots"])
         slots = [(word, arguments, unbase64(body)) for word, arguments, body in found]
+        for word, arguments, _ in slots:
+            if word == b"vault":
+                check_vault(arguments)
         costs = [argon2_cost(arguments) for word, arguments, _ in slots if word == b"password"]
         if len(costs) > 4 or sum(memory * passes for memory, passes, *_ in costs) > 4 << 20:
             raise ValueError("too many passwords, or too dear together")
@@ -179,12 +186,22 @@ def argon2_cost(arguments: bytes) -> tuple[int, int, int, bytes]:
     return int(memory[2:]), int(passes[2:]), int(lanes[2:]), unbase64(salt)
 
 
+def check_vault(arguments: bytes) -> None:
+    """ValueError for a vault slot beyond the limits. Where its key can be had again is for people to read: `chatseal inspect` shows it."""
+    url, fingerprint, record_id, generation = arguments.split()
+    lengths = len(unbase64(fingerprint)), len(unbase64(record_id))
+    if not re.fullmatch(rb"(?=.{9,200}\Z)https?://[!-~]+", unbase64(url)) or lengths != (32, 16) or int(generation) >= 1 << 53:
+        raise ValueError("vault slot")
+
+
 def open_slot(header: Header, key: Key) -> bytes:
     """Section 5, step 3: the file key, from the first slot of the key's type that opens. A str is a password."""
     for word, arguments, body in header.slots:
         with contextlib.suppress(RescueError, InvalidTag):
             if word == b"key" and isinstance(key, bytes):
                 return unwrap(key, b"chatseal/v1 slot key", b"", body)
+            if word == b"vault" and isinstance(key, bytes):
+                return unwrap(key, b"chatseal/v1 slot vault", b" " + arguments, body)
             if word == b"epoch" and isinstance(key, Epoch) and arguments == b"%d" % key.number:
                 return unwrap(key.key, b"chatseal/v1 slot epoch", b" " + arguments, body)
             if word == b"password" and isinstance(key, str):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import chatseal
 from chatseal import BackupKey, HeaderAlteredError, HeaderDamagedError, NotSealedError
-from chatseal.format.header import Header, Slot, decode64, encode64, parse
+from chatseal.format.base64 import decode64, encode64
+from chatseal.format.header import Header, Slot, parse
 from chatseal.rescue import RescueError
 from chatseal.rescue import read_header as rescue_header
 from chatseal.sealing.opening import read_header
@@ -97,7 +98,7 @@ EPOCH_SLOT = epoch_slot(7, KEY_BYTES, FILE_KEY, Draw("salt")(24)) + b"\n"
         VERSION + b"slot future " + b"!~" * 20 + b"\n" + SLOT,
         VERSION + b"slot abcdefghijklmnop a b c\n" + SLOT,
         VERSION + b"slot future " + b"x" * (4096 - 12) + b"\n" + SLOT,
-        VERSION + b"slot passkey 1 2 AAAA\nslot vault AAAA\n",
+        VERSION + b"slot passkey 1 2 AAAA\nslot passkeys AAAA\n",
     ],
 )
 def test_slots_of_types_to_come_are_skipped(text: bytes) -> None:

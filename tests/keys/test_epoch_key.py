@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chatseal import BackupKey, HeaderDamagedError, WrongKeyError
-from chatseal.format.header import Header, Slot, encode64, parse
+from chatseal.format.base64 import encode64
+from chatseal.format.header import Header, Slot, parse
 from chatseal.format.labels import CONFIG, OBJECT_NAMES, SEALED, object_kind
 from chatseal.keys.epoch_key import EpochKey
 from chatseal.keys.secret import Secret

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chatseal import BackupKey, PrivateKey, WrongKeyError
-from chatseal.format.header import Header, Slot, encode64
+from chatseal.format.base64 import encode64
+from chatseal.format.header import Header, Slot
 from chatseal.format.labels import hpke_info
 from chatseal.keys.key_pair import SUITE
 from chatseal.keys.secret import Secret

@@ -63,6 +63,7 @@ from slow_writer import (
     stored_frame,
     stream_of,
     table_entries,
+    vault_slot,
     verifying_key,
     with_padding,
 )
@@ -102,6 +103,23 @@ CHEAP = b"argon2id m=19456 t=1 p=1 " + SALT
 def with_password(file_key: bytes, arguments: bytes = CHEAP, *, stretched: bytes | None = None) -> bytes:
     """A slot for WORD."""
     return password_slot(WORD[1].encode(), file_key, Draw("password")(24), arguments, stretched=stretched)
+
+
+FINGERPRINT, RECORD_ID = base64_text(Draw("fingerprint of a vault")(32)), base64_text(Draw("id of a record")(16))
+
+
+def at_vault(url: bytes = b"https://vault.example/", generation: bytes = b"7", *more: bytes) -> bytes:
+    """The arguments of a vault slot."""
+    return b" ".join((base64_text(url), FINGERPRINT, RECORD_ID, generation, *more))
+
+
+def in_vault(file_key: bytes, arguments: bytes | None = None) -> bytes:
+    """A vault slot for KEY."""
+    return vault_slot(KEY, file_key, Draw("vault")(24), arguments or at_vault())
+
+
+def only_vault(arguments: bytes) -> Callable[[bytes], list[bytes]]:
+    return lambda file_key: [in_vault(file_key, arguments)]
 
 
 # --- A file with its parts in reach -----------------------------------------------------------------------------------
@@ -342,8 +360,8 @@ def good_files(v: Vectors) -> None:
     v.ok("a slot of an unknown type is skipped", seal(framed(data), slots=lambda f: [future, key_slot(KEY, f, Draw("1")(24))]))
     long = b"slot future " + b"A" * (4096 - len(b"slot future "))
     v.ok("an unknown slot line of 4096 characters is skipped", seal(framed(data), slots=lambda f: [long, key_slot(KEY, f, Draw("1")(24))]))
-    reserved = [b"slot passkey AAAA", b"slot vault AAAA"]
-    v.ok("slots of reserved types are skipped", seal(framed(data), slots=lambda f: [*reserved, key_slot(KEY, f, Draw("1")(24))]))
+    reserved = [b"slot passkey AAAA", b"slot passkeys AAAA"]
+    v.ok("a slot of the reserved type is skipped", seal(framed(data), slots=lambda f: [*reserved, key_slot(KEY, f, Draw("1")(24))]))
     v.ok("32 slots open", seal(framed(data), slots=lambda f: [b"slot future AAAA"] * 31 + [key_slot(KEY, f, Draw("1")(24))]))
 
     by_word = seal(framed(data), slots=lambda f: [with_password(f)])
@@ -360,6 +378,18 @@ def good_files(v: Vectors) -> None:
     costly = [with_password(bytes(32), arguments, stretched=bytes(32)) for arguments in costs]
     beside_costly = seal(framed(data), slots=lambda f: [*costly, key_slot(KEY, f, b"s" * 24)])
     v.ok("four GiB of Argon2id are not computed for a backup key", beside_costly)
+
+    v.ok("a vault slot opens with the backup key", seal(framed(data), slots=lambda f: [in_vault(f)]))
+    v.ok(
+        "a vault slot opens beside a key slot of another key",
+        seal(framed(data), slots=lambda f: [key_slot(OTHER_KEY, f, Draw("1")(24)), in_vault(f)]),
+    )
+    for what, arguments in {
+        "the longest URL": at_vault(b"https://" + b"v" * 192),
+        "the shortest URL": at_vault(b"http://vv"),
+        "the last generation": at_vault(generation=b"9007199254740991"),
+    }.items():
+        v.ok(f"a vault slot with {what} opens", seal(framed(data), slots=only_vault(arguments)))
 
     public = seal(framed(data), slots=lambda f: [v.hpke("right", SECRET, f)])
     v.ok("a public-key slot opens", public, secret_key(SECRET))
@@ -474,6 +504,30 @@ def header_grammar(v: Vectors) -> None:
     costly = b"slot password argon2id m=1048576 t=2 p=1 " + SALT + b" " + word.split()[-1]
     broken("password slots that cost more than 4 GiB together", [size, slot, costly, costly, word])
     broken("a password slot with a body of 103 bytes", [size, slot, b" ".join(word.split()[:-1]) + b" " + base64_text(bytes(103))])
+    vault = in_vault(sealed.file_key)
+    for what, arguments in {
+        "a URL of 8 characters": at_vault(b"https://"),
+        "a URL of 201 characters": at_vault(b"https://" + b"v" * 193),
+        "a URL of another scheme": at_vault(b"ftp://vault.example/"),
+        "a URL with a space": at_vault(b"https://vault example/"),
+        "a URL with a line end": at_vault(b"https://vault.example\n"),
+        "a URL that is not ASCII": at_vault("https://vault.exämple/".encode()),
+        "a URL with unused bits that are not zero": next_to(at_vault().split()[0]) + b" " + at_vault().split(b" ", 1)[1],
+        "a fingerprint of 31 bytes": at_vault().replace(FINGERPRINT, base64_text(bytes(31))),
+        "a fingerprint of 33 bytes": at_vault().replace(FINGERPRINT, base64_text(bytes(33))),
+        "a record id of 15 bytes": at_vault().replace(RECORD_ID, base64_text(bytes(15))),
+        "a record id of 17 bytes": at_vault().replace(RECORD_ID, base64_text(bytes(17))),
+        "generation 0": at_vault(generation=b"0"),
+        "a generation with a leading zero": at_vault(generation=b"07"),
+        "a generation of 2^53": at_vault(generation=b"9007199254740992"),
+        "a generation of 17 digits": at_vault(generation=b"90071992547409910"),
+        "no generation": at_vault().rpartition(b" ")[0],
+        "an argument more": at_vault(b"https://vault.example/", b"7", b"x"),
+        "no arguments": b"",
+    }.items():
+        line = b" ".join(filter(None, [b"slot vault", arguments, vault.split()[-1]]))
+        broken(f"a vault slot with {what}", [size, slot, line])
+    broken("a vault slot with a body of 105 bytes", [size, slot, b" ".join(vault.split()[:-1]) + b" " + base64_text(bytes(105))])
     for what, text in {
         "no type": b"slot",
         "a type of 17 letters": b"slot abcdefghijklmnopq AAAA",
@@ -564,6 +618,17 @@ def slots_and_mac(v: Vectors) -> None:
     public_body = bytearray(base64.b64decode(v.hpke("right", SECRET, f).split()[2] + b"=="))
     public_body[1100] ^= 1
     word = with_password(f)
+    vault = in_vault(f)
+    only("another backup key is a wrong key for a vault slot", vault, hex_key(OTHER_KEY))
+    for what, old, new in (
+        ("URL", at_vault().split()[0], at_vault(b"https://thief.example/").split()[0]),
+        ("fingerprint", FINGERPRINT, altered(FINGERPRINT)),
+        ("record id", RECORD_ID, altered(RECORD_ID)),
+        ("generation", b" 7 ", b" 8 "),
+    ):
+        only(f"a vault slot whose {what} was changed does not open", vault.replace(old, new))
+    only("the body of a key slot does not open as a vault slot", b" ".join(vault.split()[:-1]) + b" " + slot.split()[-1])
+    only("the body of a vault slot does not open as a key slot", b"slot key " + vault.split()[-1])
     only("another password is a wrong key", word, ("password", "another"))
     only("a backup key is a wrong key where all slots are for passwords", word)
     for what, old, new in (("number", b"m=19456", b"m=19457"), ("salt", SALT, altered(SALT))):

@@ -10,7 +10,7 @@ import click
 
 import chatseal
 from chatseal import IntegrityError, TruncatedError
-from chatseal.cli import amounts
+from chatseal.cli import amounts, vault_place
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.options import FileName
@@ -18,12 +18,13 @@ from chatseal.cli.output import Output
 from chatseal.cli.words import escape
 from chatseal.format.labels import SEALED, VERSION
 from chatseal.format.payload import stream_length
+from chatseal.format.vault_place import VaultPlace
 from chatseal.keys.slots import Opener
 from chatseal.sealing.faults import length_error
 from chatseal.sealing.opening import RawHeader, read_header, taker
 from chatseal.sealing.source import open_source
 
-_HOLDERS = {"key": "backup key", "hpke": "public key", "password": "password"}
+_HOLDERS = {"key": "backup key", "hpke": "public key", "password": "password", "vault": "vault"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = tuple[str, str]
 
@@ -91,12 +92,14 @@ def _show_object(out: Output, name: str, url: str, keys: Keys) -> None:
 
 def _seen_by_anybody(source: str, found: RawHeader, length: int | None) -> tuple[dict[str, object], list[Row]]:
     size, slots = found.header.size, Counter(slot.type for slot in found.header.slots)
+    vaults = [VaultPlace.parse(slot.arguments) for slot in found.header.slots if slot.type == "vault"]
     fits = _fits(size, length)
     record: dict[str, object] = {
         "source": source,
         "version": VERSION,
         "kind": SEALED,
         "slots": dict(slots),
+        "vaults": [vault_place.record(place) for place in vaults],
         "header_bytes": len(found.raw),
         "size_line": size,
         "payload_bytes": length,
@@ -107,6 +110,7 @@ def _seen_by_anybody(source: str, found: RawHeader, length: int | None) -> tuple
         ("file", escape(source)),
         ("version", f"{VERSION} {SEALED}"),
         ("opens with", f"1 of {opens}" if slots.total() > 1 else opens),
+        *(("vault", vault_place.words(place)) for place in vaults),
         ("header", f"{len(found.raw)} bytes, its checksum is right"),
         ("size line", "none: written to a pipe" if size is None else f"{size} bytes of payload"),
         ("payload", _payload(size, length, fits)),

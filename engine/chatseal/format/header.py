@@ -1,7 +1,5 @@
 """Header: lines of text that say what a file is and who may open it (docs/format.md, section 2)."""
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +10,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from chatseal.errors import HeaderAlteredError, HeaderDamagedError, NotSealedError, TruncatedError
 from chatseal.format import argon2
+from chatseal.format.base64 import decode64, encode64
 from chatseal.format.labels import CONFIG, HEADER_MAC, SEALED, VERSION, word_of
+from chatseal.format.vault_place import VaultPlace
 
 BLOCK = 4096
 HEADER_MAX = 65536
@@ -20,8 +20,8 @@ SLOTS_MAX = 32
 LINE_MAX = 4096
 SIZE_MIN, SIZE_MAX = 72, 2**63 - 1
 BODY_LEN = {  # of the slots of each kind; a store's config knows no public keys: its provider could put its own config there
-    SEALED: {"key": 104, "hpke": 1168, "password": 104},
-    CONFIG: {"key": 104, "password": 104},
+    SEALED: {"key": 104, "hpke": 1168, "password": 104, "vault": 104},
+    CONFIG: {"key": 104, "password": 104, "vault": 104},
 }
 _BODY_LEN_IN_STORES = {"epoch": 104}
 _EPOCH = re.compile(r"[1-9][0-9]{0,8}")
@@ -33,29 +33,10 @@ _END = re.compile(rb"end ([A-Za-z0-9+/]{11}) ([A-Za-z0-9+/]{43})")
 _LAST_LINES = re.compile(rb"\n" + _END.pattern + rb"\n")
 _END_LEN = len("end ") + 11 + len(" ") + 43 + len("\n")
 _TEXT = re.compile(rb"[\n -~]*")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
 
 
 def _magic(kind: str) -> bytes:
     return f"{VERSION} {word_of(kind)}\n".encode()
-
-
-def encode64(data: bytes | memoryview) -> str:
-    """RFC 4648 base64 without padding."""
-    return base64.b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def decode64(text: bytes) -> bytes:
-    """The bytes of canonical base64 without padding; ValueError for anything else."""
-    if not _BASE64.fullmatch(text):
-        raise ValueError("not base64")
-    try:
-        data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
-    except binascii.Error:
-        raise ValueError("not base64") from None
-    if encode64(data).encode() != text:
-        raise ValueError("not canonical base64")
-    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +167,8 @@ def _parse_slot(line: bytes, body_len: Mapping[str, int]) -> Slot:
         raise ValueError
     if type_ == "epoch" and not (len(arguments) == 1 and _EPOCH.fullmatch(arguments[0])):
         raise ValueError
+    if type_ == "vault":
+        VaultPlace.parse(tuple(arguments))
     return Slot(type_, tuple(arguments), body)
 
 

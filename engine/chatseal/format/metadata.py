@@ -4,7 +4,7 @@ import json
 from typing import NamedTuple, NoReturn
 
 from chatseal.errors import DamagedError
-from chatseal.format.header import decode64, encode64
+from chatseal.format.base64 import decode64, encode64
 
 MAGIC_HEAD = 0x184D2A5A
 MAGIC_TAIL = 0x184D2A5B

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey, Suite
 
 from chatseal.errors import KeyFormatError
-from chatseal.format.header import decode64, encode64
+from chatseal.format.base64 import decode64, encode64
 from chatseal.keys import key_file
 from chatseal.keys.secret import Secret
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chatseal.errors import KeyFormatError
 from chatseal.format.argon2 import SALT_LEN, Argon2Cost
-from chatseal.format.header import decode64, encode64
+from chatseal.format.base64 import decode64, encode64
 from chatseal.format.labels import SLOT_PASSWORD
 from chatseal.keys import key_file
 from chatseal.keys.secret import Secret

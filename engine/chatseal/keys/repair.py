@@ -9,7 +9,7 @@ from chatseal.errors import HeaderAlteredError, WrongKeyError
 from chatseal.format.header import Header
 from chatseal.keys.backup_key import KEY_LEN, BackupKey, bare
 from chatseal.keys.secret import Secret
-from chatseal.keys.slots import unwrap_key_slots
+from chatseal.keys.slots import has_key_slots, unwrap_key_slots
 
 DIGITS, GROUP = 64, 4
 HEX = "0123456789abcdef"
@@ -28,7 +28,7 @@ class Repair:
 def repair(text: str, header: Header, raw: bytes, prefix: bytes) -> Repair:
     """The key that was meant by *text*, if one mistake at most is in it and it opens a slot of *header*, parsed from *raw*, before a
     payload that begins with *prefix*. Raises WrongKeyError, or HeaderAlteredError if a key opens a slot and the MAC does not confirm it."""
-    if not any(slot.type == "key" for slot in header.slots):
+    if not has_key_slots(header):
         raise _not_repaired("wrong kind of key: no backup key opens the file", "Repair the key with a file that was sealed for it.")
     typed = bare(text).translate(_LOWER)
     secret, altered = Secret.zeros(KEY_LEN), None

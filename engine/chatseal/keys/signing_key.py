@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from chatseal.errors import AuthorError, KeyFormatError
-from chatseal.format.header import encode64
+from chatseal.format.base64 import encode64
 from chatseal.keys import key_file
 from chatseal.keys.key_pair import decode
 from chatseal.keys.secret import Secret

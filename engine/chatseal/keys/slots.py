@@ -9,19 +9,21 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chatseal.errors import WrongKeyError
 from chatseal.format.header import SLOTS_MAX, Header, Slot, check_passwords
-from chatseal.format.labels import SLOT_KEY, hpke_info, slot_context
+from chatseal.format.labels import SLOT_KEY, SLOT_VAULT, hpke_info, slot_context
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.epoch_key import EpochKey
 from chatseal.keys.key_pair import SUITE, PrivateKey, PublicKey
 from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
+from chatseal.keys.vault_key import VaultKey
 
-Holder = BackupKey | PublicKey | Password | EpochKey  # who can be sealed for; an epoch key for the objects of its store
+Holder = BackupKey | PublicKey | Password | VaultKey | EpochKey  # who can be sealed for; an epoch key for the objects of its store
 Opener = BackupKey | PrivateKey | Password | EpochKey  # what opens
-_HOLDERS = (BackupKey, PublicKey, Password, EpochKey)
+_HOLDERS = (BackupKey, PublicKey, Password, VaultKey, EpochKey)
 _OPENERS = (EpochKey, BackupKey, PrivateKey, Password)  # in the order in which they are tried: what costs most comes last
-_OPENED_BY = {"epoch": EpochKey, "key": BackupKey, "hpke": PrivateKey, "password": Password}
-_WORDS = {"key": "backup key", "hpke": "private key"}
+_OPENED_BY = {"epoch": EpochKey, "key": BackupKey, "vault": BackupKey, "hpke": PrivateKey, "password": Password}
+_WORDS = {"key": "backup key", "vault": "backup key", "hpke": "private key"}
+_SECRET_SLOTS = {"key": SLOT_KEY, "vault": SLOT_VAULT}  # those that the 32 bytes of a backup key open, each with its label
 
 
 def holders_of(key: Holder | Sequence[Holder]) -> tuple[Holder, ...]:
@@ -62,16 +64,24 @@ def find_file_key(header: Header, openers: Sequence[Opener], kind: str) -> Secre
 def _why_none_opened(header: Header, openers: Sequence[Opener]) -> str:
     if any(isinstance(opener, _OPENED_BY.get(slot.type, ())) for opener in openers for slot in header.slots):
         return "wrong key: it opens none of the file's slots"
-    there = {slot.type for slot in header.slots}
-    return f"wrong kind of key: the file opens with a {' or '.join(_WORDS.get(slot, slot) for slot in sorted(there))}"
+    there = dict.fromkeys(_WORDS.get(type_, type_) for type_ in sorted({slot.type for slot in header.slots}))
+    return f"wrong kind of key: the file opens with a {' or '.join(there)}"
 
 
 def unwrap_key_slots(header: Header, secret: memoryview) -> Iterator[Secret]:
     """The file key of each slot that *secret*, the 32 bytes of a backup key, opens. Nothing is authenticated yet."""
-    kek = _kek(secret)
-    for slot in header.slots:
-        if slot.type == "key" and (found := _unwrap_message(slot, kek)) is not None:
-            yield found
+    for type_, label in _SECRET_SLOTS.items():
+        if not (slots := [slot for slot in header.slots if slot.type == type_]):
+            continue
+        kek = _kek(secret, label)
+        for slot in slots:
+            if (found := _unwrap_message(slot, kek)) is not None:
+                yield found
+
+
+def has_key_slots(header: Header) -> bool:
+    """Whether there is a slot that a backup key can open."""
+    return any(slot.type in _SECRET_SLOTS for slot in header.slots)
 
 
 def unwrap(slot: Slot, opener: Opener, kind: str) -> Secret | None:
@@ -84,7 +94,7 @@ def unwrap(slot: Slot, opener: Opener, kind: str) -> Secret | None:
         return _unwrap_message(slot, opener.kek(slot.arguments))
     if isinstance(opener, EpochKey):
         return _unwrap_message(slot, opener.kek()) if slot.arguments == opener.arguments else None
-    return _unwrap_message(slot, _kek(opener.secret))
+    return _unwrap_message(slot, _kek(opener.secret, _SECRET_SLOTS[slot.type]))
 
 
 def _wrap(file_key: Secret, holder: Holder, kind: str) -> Slot:
@@ -94,12 +104,14 @@ def _wrap(file_key: Secret, holder: Holder, kind: str) -> Slot:
         return _wrap_message("password", holder.arguments, file_key, holder.kek(holder.arguments))
     if isinstance(holder, EpochKey):
         return _wrap_message("epoch", holder.arguments, file_key, holder.kek())
-    return _wrap_message("key", (), file_key, _kek(holder.secret))
+    if isinstance(holder, VaultKey):
+        return _wrap_message("vault", holder.place.arguments(), file_key, _kek(holder.key.secret, SLOT_VAULT))
+    return _wrap_message("key", (), file_key, _kek(holder.secret, SLOT_KEY))
 
 
-def _kek(secret: memoryview) -> Secret:
+def _kek(secret: memoryview, label: bytes) -> Secret:
     kek = Secret.zeros(32)
-    HKDF(hashes.SHA512(), 32, None, SLOT_KEY).derive_into(secret, kek.view)
+    HKDF(hashes.SHA512(), 32, None, label).derive_into(secret, kek.view)
     return kek
 
 

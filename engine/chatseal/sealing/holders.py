@@ -13,8 +13,10 @@ from chatseal.format import header as headers
 from chatseal.format.header import SLOTS_MAX, Header, Slot
 from chatseal.format.labels import SEALED
 from chatseal.format.payload import RECORD_PLAIN, RECORD_SEALED, SALT_LEN, derive, stream_length
+from chatseal.format.vault_place import VaultPlace
 from chatseal.keys.secret import Secret
 from chatseal.keys.slots import Holder, Opener, find_file_key, holders_of, openers_of, wrap
+from chatseal.keys.vault_key import VaultKey
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.copying import copy_end
 from chatseal.sealing.faults import Fault, codec_errors, length_error, unsealing_error
@@ -223,8 +225,11 @@ class _Open:
         )
 
     def slots_of(self, holder: Holder | Opener, among: Sequence[Slot] | None = None) -> list[int]:
-        """Which slots (from 0 on) *holder* opens; none of a public key, which cannot be tried."""
+        """Which slots (from 0 on) *holder* opens; none of a public key, which cannot be tried. Of a vault, those that say its record."""
         there = self.slots if among is None else among
+        if isinstance(holder, VaultKey):
+            opened = self.slots_of(holder.key, there)
+            return [number for number in opened if _is_at(there[number], holder.place)]
         return [number for number, slot in enumerate(there) if any(_opens(opener, slot, self.file_key) for opener in _as_openers(holder))]
 
     def slot_numbered(self, number: int) -> list[int]:
@@ -279,10 +284,20 @@ def _open(path: PathLike, openers: Sequence[Opener]) -> Iterator[_Open]:
 
 def _as_openers(holder: Holder | Opener) -> tuple[Opener, ...]:
     """The holder as a key that can be tried: none of a public key."""
+    if isinstance(holder, VaultKey):
+        return (holder.key,)
     try:
         return openers_of([holder])  # type: ignore[list-item]
     except TypeError:
         return ()
+
+
+def _is_at(slot: Slot, place: VaultPlace) -> bool:
+    """Whether *slot* leads to the record of *place*, of whatever generation."""
+    if slot.type != "vault":
+        return False
+    said = VaultPlace.parse(slot.arguments)
+    return (said.url, said.fingerprint, said.record_id) == (place.url, place.fingerprint, place.record_id)
 
 
 def _opens(opener: Opener, slot: Slot, file_key: Secret) -> bool:

@@ -16,6 +16,7 @@ from chatseal.keys.epoch_key import KEY_LEN, NUMBER_MAX, EpochKey
 from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
 from chatseal.keys.slots import Holder, Opener, holders_of
+from chatseal.keys.vault_key import VaultKey
 from chatseal.snapshots import envelope
 
 VERSION = 1
@@ -65,7 +66,7 @@ class Config:
 
         Raises HolderError of a public key: whoever stores a config could make one for it, and get the next backup."""
         holders = holders_of(key)
-        if not all(isinstance(holder, (BackupKey, Password)) for holder in holders):
+        if not all(isinstance(holder, (BackupKey, Password, VaultKey)) for holder in holders):
             raise HolderError("a store is opened by a backup key or a password, not by a public key").with_remedy(
                 "Anybody can write for a public key: whoever keeps the store could put another store in its place."
             )

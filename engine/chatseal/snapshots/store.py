@@ -292,5 +292,8 @@ def _not_empty(url: str) -> StoreExistsError:
 
 def _as_opener(key: Holder | Sequence[Holder]) -> list[Opener]:
     from chatseal.keys.key_pair import PublicKey
+    from chatseal.keys.vault_key import VaultKey
 
-    return [holder for holder in ((key,) if not isinstance(key, Sequence) else key) if not isinstance(holder, PublicKey)]
+    holders = [key] if not isinstance(key, Sequence) else key
+    keys = [holder.key if isinstance(holder, VaultKey) else holder for holder in holders]
+    return [key for key in keys if not isinstance(key, PublicKey)]

@@ -15,6 +15,12 @@ _TYPED = re.compile(r"[a-z2-7]{32}")
 _BETWEEN = re.compile(r"[\s-]+")
 
 
+def shown(fingerprint: bytes) -> str:
+    """A fingerprint (32 bytes) for people: its first 160 bits in base32, `abcd-efgh-...`."""
+    letters = base64.b32encode(fingerprint[:SHOWN_LEN]).decode().lower()
+    return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+
+
 class ServiceKey:
     """The public half, as a client knows it. Not a secret; two are equal if their bytes are."""
 
@@ -32,8 +38,7 @@ class ServiceKey:
     @property
     def shown(self) -> str:
         """The fingerprint for people, as on a recovery sheet: its first 160 bits in base32, `abcd-efgh-...`."""
-        letters = base64.b32encode(self.fingerprint[:SHOWN_LEN]).decode().lower()
-        return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
+        return shown(self.fingerprint)
 
     def check_shown(self, text: str) -> None:
         """Return if *text* is this key's fingerprint, however it is grouped. Raises KeyFormatError for what is none, and

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from chatseal.errors import VaultDamagedError, VaultTokenError
-from chatseal.format.header import decode64, encode64
+from chatseal.format.base64 import decode64, encode64
 from chatseal.keys import key_file
 from chatseal.keys.secret import Secret
 from chatseal.part_file import write_whole

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatseal.errors import KeyExposedError, TargetExistsError, VaultDamagedError, VaultTokenError
-from chatseal.format.header import decode64
+from chatseal.format.base64 import decode64
 from chatseal.vault.token import EPOCHS_MAX, SEALED_EXTRA, FileToken
 
 CONTEXT = b"context"

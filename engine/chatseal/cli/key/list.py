@@ -6,14 +6,16 @@ import click
 
 import chatseal
 from chatseal import SlotReport
+from chatseal.cli import vault_place
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key import LIST
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
 from chatseal.cli.words import escape
+from chatseal.format.vault_place import VaultPlace
 
-_KINDS = {"key": "backup key", "hpke": "public key", "password": "password"}
+_KINDS = {"key": "backup key", "hpke": "public key", "password": "password", "vault": "backup key, which a vault keeps"}
 _SHOWN = 60  # characters of arguments
 Row = tuple[str, str, str]
 
@@ -51,6 +53,7 @@ def command(out: Output, target: str, keys: Keys) -> None:
                 "number": slot.number,
                 "type": slot.type,
                 "arguments": list(slot.arguments),
+                **({"vault": vault_place.record(VaultPlace.parse(slot.arguments))} if slot.type == "vault" else {}),
                 **({"opened_by": [names[place] for place in slot.opened_by]} if openers else {}),
             }
             for slot in found
@@ -67,7 +70,10 @@ def command(out: Output, target: str, keys: Keys) -> None:
 
 def _row(slot: SlotReport, names: list[str]) -> Row:
     kind = _KINDS.get(slot.type, f"unknown type {slot.type}")
-    if slot.arguments:
+    if slot.type == "vault":
+        place = VaultPlace.parse(slot.arguments)
+        kind += f": {vault_place.words(place)}"
+    elif slot.arguments:
         text = escape(" ".join(slot.arguments))
         kind += f" ({text if len(text) <= _SHOWN else text[:_SHOWN] + '...'})"
     return str(slot.number), kind, ", ".join(escape(os.path.basename(names[place])) for place in slot.opened_by)
