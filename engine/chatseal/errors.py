@@ -3,6 +3,7 @@
     ChatsealError 1
     +-- KeyFormatError 2        the text is not a key; also a ValueError
     |   +-- VaultTokenError     the file is not a vault's token
+    +-- VaultAccountError 2     a list of a vault's accounts that is none, or a name that is not in it
     +-- KeyExposedError 2       others can read the key file
     +-- KeySourceError 1        a keyring, command or prompt gave no key
     +-- WrongKeyError 12        no slot of the file opens with the keys given
@@ -295,6 +296,13 @@ class VaultBehindError(IntegrityError):
     """A vault's database lacks what its anchor has seen: it is an older copy, or another vault's. Guesses may have been forgotten."""
 
     remedy = "Put the newest database back; if it is lost, `chatseal-vault restore` accepts this one and destroys the records in it."
+
+
+class VaultAccountError(ChatsealError):
+    """A file is not the list of a vault's accounts, or there is no such name in it, or it cannot be one."""
+
+    exit_code = EXIT_USAGE
+    remedy = "`chatseal-vault accounts list` shows the names; `chatseal-vault accounts add NAME` makes one."
 
 
 class VaultRefusedError(ChatsealError):
