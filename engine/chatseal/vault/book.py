@@ -67,11 +67,18 @@ class Page:
         """The condition that a guess, counted from 0, is as it was read."""
         return Step({slot_key(self.key, index + 1): self.values[index]})
 
+    def same_slots(self) -> Step:
+        """The condition that the guesses are the ones that were read: of two that fail at once, one has to see that it is the last."""
+        return self.no_more_slots() + Step({slot_key(self.key, number): value for number, value in enumerate(self.values, 1)})
+
+    def no_more_slots(self) -> Step:
+        """The condition that no guess was claimed since."""
+        return Step({slot_key(self.key, len(self.slots) + 1): None} if len(self.slots) < SLOTS else {})
+
     def without_slots(self) -> Step:
         """Remove all guesses, if none was claimed since: one that nobody has counted would be forgotten."""
         numbers = range(1, SLOTS + 1)
-        next_one: dict[str, bytes | None] = {slot_key(self.key, len(self.slots) + 1): None} if len(self.slots) < SLOTS else {}
-        return Step(next_one, {name(self.key, number): None for number in numbers for name in (slot_key, open_key)})
+        return self.no_more_slots() + Step({}, {name(self.key, number): None for number in numbers for name in (slot_key, open_key)})
 
     def find(self, attempt: bytes) -> int | None:
         """Where the guess with that id is."""

@@ -220,7 +220,7 @@ class Guesses:
         slot = replace(page.slots[index], closed=now)
         event = Event(kind, now, page.key, slot.generation, index + 1)
         names = slot_key(page.key, index + 1), open_key(page.key, index + 1)
-        step = page.same_account() + page.same_slot(index) + Step({}, {names[0]: encode_slot(slot), names[1]: None}, (event,))
+        step = page.same_account() + page.same_slots() + Step({}, {names[0]: encode_slot(slot), names[1]: None}, (event,))
         slots = (*page.slots[:index], slot, *page.slots[index + 1 :])
         if budgets.left(page.account, slots, now) or any(slot.closed == 0 for slot in slots):
             return step

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -12,13 +14,15 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from chatseal.errors import OutcomeUnknownError
 from chatseal.vault import budgets
-from chatseal.vault.audit import Kind
-from chatseal.vault.book import Book, Step
+from chatseal.vault.audit import Event, Kind
+from chatseal.vault.book import Book, Page, Step
 from chatseal.vault.guesses import Guesses
-from chatseal.vault.records import Change
+from chatseal.vault.records import Change, RecordStore
+from chatseal.vault.sqlite_records import SqliteRecords
+from vault.counting.conftest import MEMORY
 from vault.counting.ledger import Violation
 from vault.counting.machine import Machine
-from vault.counting.scene import DAY, SECOND
+from vault.counting.scene import DAY, HOUR, SECOND, START_MS
 from vault.counting.simulated import Outcome
 
 RUN = settings(stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -26,7 +30,26 @@ SEARCH = settings(RUN, max_examples=200, phases=[Phase.generate], derandomize=Tr
 
 
 def test_the_rules_hold_whatever_fails() -> None:
-    run_state_machine_as_test(Machine, settings=settings(RUN, max_examples=3 * settings().max_examples))
+    run_state_machine_as_test(Machine, settings=settings(RUN, max_examples=2 * settings().max_examples))
+
+
+class OnSqlite(Machine):
+    """The same on the database that a service has."""
+
+    def made_store(self) -> RecordStore:
+        self.folder = TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
+        self.records = SqliteRecords.create(Path(self.folder.name) / "records", Event(Kind.CREATED, START_MS))
+        return self.records
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.records.verify()
+        self.records.close()
+        self.folder.cleanup()
+
+
+def test_the_rules_hold_on_sqlite() -> None:
+    run_state_machine_as_test(OnSqlite, settings=settings(RUN, max_examples=settings().max_examples))
 
 
 def without(kind: Kind, prefix: str) -> Callable[[Change], Change]:
@@ -95,6 +118,36 @@ def an_attempt_of_the_last_generation(machine: Machine) -> None:
     machine.do("finish")
 
 
+def the_last_two_fail_at_once(machine: Machine) -> None:
+    """The 29th and the 30th failure of 90 days: the pacing of one generation leaves no two of its last open at a time."""
+    for _ in range(3):
+        machine.burn("anna", 9, wait=False)
+        machine.time_passes(HOUR)
+        machine.do("claim", "finish")
+    machine.do("claim", "fail", "claim", "claim")
+    machine.pick = -2
+    first = machine.start("fail", "anna")
+    first.step()
+    machine.pick = -1
+    machine.do("fail")
+    first.finish()
+    machine.do("status")
+
+
+def a_claim_fails_meanwhile(machine: Machine) -> None:
+    """The 29th failure is to be told when the 30th is claimed, and that one fails before."""
+    for _ in range(3):
+        machine.burn("anna", 9, wait=False)
+        machine.time_passes(HOUR)
+        machine.do("claim", "finish")
+    machine.do("claim", "fail", "claim")
+    first = machine.start("fail", "anna")
+    first.step()
+    machine.do("claim", "fail")
+    first.finish()
+    machine.do("status")
+
+
 def generations(machine: Machine, days: int) -> None:
     """Ten failures each, and another registration at once."""
     for _ in range(11):
@@ -148,6 +201,11 @@ SCENES: dict[str, tuple[Callable[[Machine], None], Callable[[], Any]]] = {
     "the last failure destroys": (
         lambda one: one.burn("anna", 10, wait=False),
         changed(budgets, "left", lambda account, slots, now: 1),
+    ),
+    "the last failure destroys, also of two at once": (the_last_two_fail_at_once, changed(Page, "same_slots", lambda self: Step())),
+    "the last failure destroys, also of one that was claimed meanwhile": (
+        a_claim_fails_meanwhile,
+        changed(Page, "no_more_slots", lambda self: Step()),
     ),
     "a claim looks at the budgets": (
         lambda one: one.do(*11 * ["claim"]),

@@ -9,7 +9,7 @@ import pytest
 from chatseal.errors import ChatsealError, VaultBehindError, VaultDamagedError
 from chatseal.vault import shards, token
 from chatseal.vault.guesses import Refusal
-from chatseal.vault.records import SALTS_MAX, SLOTS, decode_salt, decode_shard
+from chatseal.vault.records import SALTS_MAX, decode_salt, decode_shard
 from chatseal.vault.restoration import restore
 from chatseal.vault.sqlite_records import SqliteRecords
 from vault.counting.scene import ANCHOR, DATABASE, DAY, FILES, TOKEN, Vault, account_of, copy_database, make, put_back, registration_of
@@ -26,7 +26,7 @@ def filled(vault: Vault) -> dict[str, bytes]:
     """Seven records in several shards, one of each two destroyed."""
     salts = {name: vault.register(name) for name in NAMES}
     for name in NAMES[::2]:
-        vault.guess_wrong(name, SLOTS)
+        vault.registrations.delete(account_of(name), generation=1, by_owner=True)
         del salts[name]
     return salts
 
