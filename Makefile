@@ -4,7 +4,8 @@
 # make bench   pytest-benchmark, then the bars as ratios                    make bench-peers    age, gpg, restic, borg, rclone beside it
 # make bench-history    asv on two commits, published in build/asv/html     make sanitize       the tests under ASan and UBSan
 # make coverage         lines of engine/ and ext/ that the tests reach      make thread-sanitize   the pipelines under TSan
-# make dist    sdist and wheel in dist/                                     make clean
+# make dist    sdist and wheel in dist/                                     make page     the vault's page (needs npm)
+# make clean
 #
 # PYTHON=python3.13 chooses the interpreter; everything Python goes into .venv. System packages that are missing are
 # installed with apt-get, after saying so.
@@ -17,15 +18,15 @@ CORE := pyproject.toml setup.py $(wildcard ext/*)
 FUZZ_SECONDS ?= 300
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test soak fuzz bench bench-peers bench-history sanitize thread-sanitize coverage dist clean lint
+.PHONY: demo test soak fuzz bench bench-peers bench-history sanitize thread-sanitize coverage dist clean lint page
 
 demo: $(VENV)/core-ready
 	$(BIN)/python bench/demo.py
 
-test: $(VENV)/test-ready build/azurite/ready build/opaque/ready
+test: $(VENV)/test-ready build/azurite/ready build/page/ready
 	$(PYTEST) -m "not soak and not fuzz"
 
-soak: $(VENV)/test-ready build/azurite/ready build/opaque/ready
+soak: $(VENV)/test-ready build/azurite/ready build/page/ready
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m "not fuzz"
 
 fuzz: $(VENV)/test-ready
@@ -71,11 +72,15 @@ build/azurite/ready:
 	@if command -v npm >/dev/null && npm install --prefix $(@D) --no-audit --no-fund --silent azurite@3.35.0; then touch $@; \
 	else echo "Azurite is not installed: no npm, or it failed; its tests are skipped"; fi
 
-# The OPAQUE client of browsers, whom the vault's page serves. Without npm, or a network for it, its tests are skipped and say so.
-build/opaque/ready:
+# What the vault's page loads of other people: locked, by npm, and put beside the page. Without npm, or a network for it, the page is not
+# built: it says so, and its tests are skipped.
+page: build/page/ready
+
+build/page/ready: bench/page/package.json bench/page/package-lock.json bench/page/vendor.py
 	@mkdir -p $(@D)
-	@if command -v npm >/dev/null && npm install --prefix $(@D) --no-audit --no-fund --silent @serenity-kit/opaque@1.1.0; then touch $@; \
-	else echo "The OPAQUE client of browsers is not installed: no npm, or it failed; its tests are skipped"; fi
+	@cp bench/page/package.json bench/page/package-lock.json $(@D)
+	@if command -v npm >/dev/null && npm ci --prefix $(@D) --no-audit --no-fund --ignore-scripts --silent && $(PYTHON) bench/page/vendor.py; then touch $@; \
+	else echo "The vault's page is not built: no npm, or it failed; its tests are skipped"; fi
 
 $(VENV)/bench-ready: $(VENV)/test-ready
 	$(PIP) --group bench
@@ -104,9 +109,9 @@ thread-sanitize: $(VENV)/test-ready
 	cd build/tsan && CHATSEAL_SANITIZE=thread $(PYTHON_HOME) setup.py --quiet build_ext --inplace
 	cd build/tsan && PYTHON=$(PYTHON_HOME) bench/sanitized tsan
 
-dist: $(VENV)/test-ready
+dist: $(VENV)/test-ready build/page/ready
 	$(BIN)/python -m build
 
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
-	rm -rf engine/*.egg-info engine/chatseal/_*.so
+	rm -rf engine/*.egg-info engine/chatseal/_*.so engine/chatseal/vault/service/page/vendor

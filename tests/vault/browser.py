@@ -21,14 +21,14 @@ STRETCHING = {"argon2id-custom": {"iterations": 2, "memory": 19456, "parallelism
 
 def package() -> Path:
     """Where `make test` puts it, or CHATSEAL_OPAQUE_JS."""
-    return Path(os.environ.get("CHATSEAL_OPAQUE_JS") or ROOT / "build/opaque") / PACKAGE
+    return Path(os.environ.get("CHATSEAL_OPAQUE_JS") or ROOT / "build/page") / PACKAGE
 
 
 def missing() -> str:
     """Why it cannot be used here, or nothing."""
     if shutil.which("node") is None:
         return "the OPAQUE package of browsers needs node"
-    return "" if package().exists() else "the OPAQUE package of browsers is not installed: `make build/opaque/ready` does it, with npm"
+    return "" if package().exists() else "the OPAQUE package of browsers is not installed: `make page` does it, with npm"
 
 
 needs_browser = pytest.mark.skipif(bool(missing()), reason=missing() or "it is there")
