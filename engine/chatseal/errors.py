@@ -18,6 +18,7 @@
     |   +-- StoreChangedError   another store, or an older state of it, lies where this machine knows one
     |   +-- VaultDamagedError   a vault's database, token or anchor is not what the vault wrote
     |   +-- VaultBehindError    a vault's database is older than its anchor, or another one
+    |   +-- VaultChangedError   another vault, or an older state of it, answers where this device knows one
     |   +-- TruncatedError 14   the end is missing
     +-- PatternError 2          what names files to include or exclude is no pattern; also a ValueError
     +-- SourceChangedError      the source grew, shrank or was written to while it was read
@@ -39,8 +40,14 @@
     +-- VaultMessageError 13    bytes that are no message of a vault, or not the one that is due
     +-- VaultSignatureError 13  signed by neither the service nor the owner who should have
     +-- VaultRefusedError       the rules of a vault say no; `reason` says which, `seconds` when to ask again
+    |   +-- VaultNoRecordError 10 there is no record, or none any more
+    |   +-- VaultWaitError 11   not yet
+    |   +-- VaultUnauthenticatedError the account's token is not the right one
     +-- VaultBusyError 11       a vault cannot answer now
     |   +-- OutcomeUnknownError whether a vault's database took a change is not known
+    |   +-- VaultUnreachableError a vault does not answer, or its answer was lost
+    +-- VaultAddressError 2     the text is not the URL of a vault; also a ValueError
+    +-- WeakPasswordError 2     a new password that can be guessed
     +-- CodecError              libzstd or libcrypto malfunctioned
 
 Errors of the operating system stay OSError. Texts name the place and the remedy, never a secret, and of damage never the content.
@@ -305,6 +312,15 @@ class VaultAccountError(ChatsealError):
     remedy = "`chatseal-vault accounts list` shows the names; `chatseal-vault accounts add NAME` makes one."
 
 
+class VaultChangedError(IntegrityError):
+    """The vault at a URL is not the one that this device knows, or an older state of it: guesses may be forgotten, or it is a trap."""
+
+    remedy = (
+        "Do not type the password. Ask the vault's operator whether an old copy was put back; the 64 digits on paper open your backups "
+        "without it."
+    )
+
+
 class VaultRefusedError(ChatsealError):
     """The rules of a vault do not allow what was asked. `reason` is a word for programs, `seconds` how long to wait, or 0."""
 
@@ -316,6 +332,25 @@ class VaultRefusedError(ChatsealError):
         return type(self), (self.reason, str(self), self.seconds)
 
 
+class VaultNoRecordError(VaultRefusedError):
+    """The account has no record, or its record is destroyed."""
+
+    exit_code = EXIT_NOT_THERE
+    remedy = "The 64 digits on paper open your backups; with them `chatseal vault register` makes a new record."
+
+
+class VaultWaitError(VaultRefusedError):
+    """The vault takes no guess, or no request, before some time has passed. No guess was spent."""
+
+    exit_code = EXIT_BUSY
+
+
+class VaultUnauthenticatedError(VaultRefusedError):
+    """The vault does not believe who asks. No guess was spent."""
+
+    remedy = "Check the account's name and its token: the vault's operator gives both."
+
+
 class VaultBusyError(ChatsealError):
     """A vault cannot do it now. A guess that was claimed may be spent; the status says so."""
 
@@ -325,6 +360,27 @@ class VaultBusyError(ChatsealError):
 
 class OutcomeUnknownError(VaultBusyError):
     """The database of a vault did not say whether it took a change. It may still take it: read, and never send it again blindly."""
+
+
+class VaultUnreachableError(VaultBusyError):
+    """A vault does not answer, or its answer was lost. `was_sent` says whether it may have the request."""
+
+    def __init__(self, text: str, *, was_sent: bool = False) -> None:
+        super().__init__(text)
+        self.was_sent = was_sent
+
+
+class VaultAddressError(ChatsealError, ValueError):
+    """A text is not the URL of a vault. Never repeats the text: it may hold a secret."""
+
+    exit_code = EXIT_USAGE
+    remedy = "A vault's URL is https://NAME, perhaps with a port and a path; http:// is for this machine alone."
+
+
+class WeakPasswordError(ChatsealError):
+    """A new password that somebody who tries would find."""
+
+    exit_code = EXIT_USAGE
 
 
 class CodecError(ChatsealError):
