@@ -127,8 +127,9 @@ class VaultClient:
         if (status.record is not None or is_locked) and not announce:
             digest = owner.registration_digest(upload=upload, wrapped=wrapped, owner=public, stretch=cost)
             key = owner.owner_key(secret if signer is None else signer, service)
-            named = {"service": service, "record_id": record_id, "generation": status.generation}
-            signature = owner.sign(key, OwnerOperation.REPLACE, **named, registration=digest)
+            signature = owner.sign(
+                key, OwnerOperation.REPLACE, service=service, record_id=record_id, generation=status.generation, registration=digest
+            )
         finish = messages.AskRegisterFinish(
             nonce=_nonce(),
             account=self._account,
@@ -158,6 +159,10 @@ class VaultClient:
         record = self._record(status)
         if record.wait:
             raise self._refused("wait", record.wait)
+        try:
+            record.stretch.check_registration()
+        except VaultMessageError:  # the guess would be spent for nothing
+            raise pins.changed(self.url, "it says a cheaper stretching of the password than any registration has") from None
         login = ClientLogin(stretched(password, record.record_id, record.stretch))
         start = messages.AskLoginStart(
             nonce=_nonce(), account=self._account, record_id=record.record_id, generation=status.generation, ke1=login.ke1
