@@ -125,8 +125,10 @@ class Guesses:
             head=self._book.store.head(),
         )
 
-    def claim(self, account: bytes, where: bytes) -> Claimed:
-        """Spend a guess. *where* is a tag of 16 bytes of the address that asks. What is returned is claimed, durably and anchored."""
+    def claim(self, account: bytes, where: bytes, *, only: tuple[bytes, int] | None = None) -> Claimed:
+        """Spend a guess. *where* is a tag of 16 bytes of the address that asks. What is returned is claimed, durably and anchored.
+
+        With *only*, a record's id and a generation, none is spent on another: a password is stretched for one record."""
         if len(where) != WHERE_LEN:
             raise ValueError(f"a tag of an address is {WHERE_LEN} bytes")
         attempt = new_id()
@@ -137,6 +139,10 @@ class Guesses:
                 self._book.follow()
                 return self._claimed(page, attempt)
             registration, now = self.registration(page), self._book.clock()
+            if only is not None and only != (registration.record_id, page.account.generation):
+                if is_unknown:  # and then it was spent before this generation began: nobody may be told that it was not
+                    raise gave_up()
+                raise VaultRefusedError(Refusal.CHANGED, "the record is another one by now")
             self._check_budgets(page, now)
             try:
                 salt = self._shards.open(registration.record_id)  # before it is spent: damage is nobody's guess

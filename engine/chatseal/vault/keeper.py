@@ -17,7 +17,7 @@ from chatseal.vault.attempts import Attempts
 from chatseal.vault.audit import ACCOUNT_LEN, WHERE_LEN, Head
 from chatseal.vault.book import Book, Page, milliseconds
 from chatseal.vault.budgets import ATTEMPT_MS
-from chatseal.vault.guesses import Claimed, Guesses, Refusal, Status, seconds
+from chatseal.vault.guesses import Guesses, Refusal, Status, seconds
 from chatseal.vault.identity import ServiceIdentity
 from chatseal.vault.messages import Answer, Ask
 from chatseal.vault.owner import OwnerOperation
@@ -81,6 +81,10 @@ class Keeper:
             "anchor": _works(self._anchor.read),
             "token": _works(lambda: self._token.mac("ready", b"")),
         }
+
+    def rotate(self) -> int:
+        """Begin a new epoch, and make final what was destroyed; the number of the epoch. Raises as `answer` does."""
+        return self._shards.rotate()
 
     def head(self) -> Head:
         """The end of the audit chain."""
@@ -180,10 +184,7 @@ class Keeper:
 
     def _login_start(self, ask: messages.AskLoginStart, account: bytes, origin: bytes) -> Answer:
         check_ke1(ask.ke1)
-        self._named(ask, account)
-        claimed = self._guesses.claim(account, origin)
-        if not _is_same(ask, claimed):  # it became another in between: nobody can say that the guess was not spent
-            raise _changed()
+        claimed = self._guesses.claim(account, origin, only=(ask.record_id, ask.generation))
         kept = claimed.registration
         ke2, login = self._server(kept.record_id, claimed.salt).login(ask.ke1, kept.password_file)
         self.attempts.put(claimed.attempt, account, login)
@@ -249,7 +250,7 @@ class Keeper:
         of_record = record_id + salt
         return RecordServer(record_id, self._token.mac("opaque oprf", of_record), self._token.mac("opaque ake", of_record))
 
-    def _named(self, ask: messages.AskLoginStart | messages.AskDelete | messages.AskWithdraw, account: bytes) -> Registration:
+    def _named(self, ask: messages.AskDelete | messages.AskWithdraw, account: bytes) -> Registration:
         """The record, if it is the one that the request is for. Raises VaultRefusedError."""
         page = self._guesses.settled(account)
         kept = self._guesses.registration(page)
@@ -324,10 +325,6 @@ def _announced(announcement: Announcement) -> messages.Announcement:
 
 def _failure(failure: Failure) -> messages.Failure:
     return messages.Failure(time=failure.time // 1000, origin=failure.where)
-
-
-def _is_same(ask: messages.AskLoginStart, claimed: Claimed) -> bool:
-    return (claimed.registration.record_id, claimed.generation) == (ask.record_id, ask.generation)
 
 
 def _changed() -> VaultRefusedError:

@@ -12,6 +12,12 @@ COMMANDS = {  # name: (module, what it does)
     "serve": (f"{_HERE}.serve", "Serve it over HTTPS, or over HTTP to this machine alone."),
     "accounts": (f"{_HERE}.accounts", "Say who may use it: names and their tokens."),
     "status": (f"{_HERE}.status", "Show what is in it, and the fingerprint that clients pin."),
+    "audit": (f"{_HERE}.audit", "Check the whole audit log, and show what happened."),
+    "epoch": (f"{_HERE}.epoch", "Make what was destroyed unreadable in every copy made before."),
+    "backup": (f"{_HERE}.backup", "Copy the database, while it is used."),
+    "restore": (f"{_HERE}.restore", "Accept an older database, and destroy what cannot be vouched for."),
+    "certificate": (f"{_HERE}.certificate", "Make a TLS certificate for development."),
+    "unit": (f"{_HERE}.unit", "Print a hardened systemd unit."),
 }
 
 

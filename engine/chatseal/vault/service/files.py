@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatseal.errors import TargetExistsError
+from chatseal.errors import TargetExistsError, VaultBusyError
 from chatseal.vault.accounts import HouseholdAccounts
 from chatseal.vault.anchor import FileAnchor
 from chatseal.vault.audit import ACCOUNT_LEN, Event, Kind
@@ -15,6 +15,9 @@ from chatseal.vault.book import milliseconds
 from chatseal.vault.keeper import Keeper
 from chatseal.vault.sqlite_records import SqliteRecords
 from chatseal.vault.token import FileToken
+
+if os.name == "posix":
+    import fcntl
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,26 @@ class Files:
             )  # the last: without it nothing opens, and nobody takes half a vault for a whole one
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no service of this vault run in another process, as long as the block lasts. Raises VaultBusyError or OSError."""
+        self.database.stat()
+        with open(self.database.with_name("lock"), "ab") as file:  # not the database: closing it would end SQLite's own locks
+            if os.name == "posix":
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    busy = VaultBusyError("a service of this vault runs")
+                    raise busy.with_remedy("Stop it first; one vault has one service.") from None
+            yield
+
+    @contextmanager
     def keeper(self) -> Iterator[Keeper]:
         """The keeper over these files, as long as the block lasts.
 
         Raises VaultBehindError, VaultDamagedError, VaultTokenError, KeyExposedError or OSError."""
         with SqliteRecords(self.database) as store:
-            yield Keeper(store, FileAnchor(self.anchor), FileToken(self.token))
+            yield self.keeper_of(store)
+
+    def keeper_of(self, store: SqliteRecords) -> Keeper:
+        """The keeper over a store that is open. Raises as `keeper` does."""
+        return Keeper(store, FileAnchor(self.anchor), FileToken(self.token))

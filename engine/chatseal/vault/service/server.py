@@ -10,10 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from chatseal.errors import ChatsealError
 from chatseal.vault.keeper import Keeper
+from chatseal.vault.notices import Notices
 from chatseal.vault.service.app import App
 
 SWEEP_SECONDS = 2.0
@@ -21,6 +24,7 @@ STOP_SECONDS = 20
 KEEP_ALIVE_SECONDS = 30
 CONNECTIONS_MAX = 1000
 HEADERS_MAX = 16 << 10
+HEADERS_SECONDS = 10.0
 BACKLOG = 256
 
 log = logging.getLogger("chatseal.vault")
@@ -32,6 +36,36 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1 of one connection. Whoever sends his headers a letter at a time is sent away."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begin()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._begin()
+        else:
+            self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        super().connection_lost(exc)
+
+    def _begin(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEADERS_SECONDS, self.transport.abort)
+
+    def _end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -55,6 +89,7 @@ def run(
     *,
     tls: tuple[Path, Path] | None = None,
     proxies: str = "",
+    notices: Notices | None = None,
     started: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on a socket that listens, until SIGTERM or SIGINT; then answer what was asked, and return.
@@ -65,7 +100,7 @@ def run(
         app.asgi,
         lifespan="off",
         loop="asyncio",
-        http="h11",
+        http=_Protocol,
         ws="none",
         log_config=None,
         access_log=False,
@@ -85,13 +120,16 @@ def run(
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
     server, stopped = _Server(config), threading.Event()
-    sweeper = threading.Thread(target=_sweep, args=(app, keeper, stopped), name="sweeper", daemon=True)
+    beside = [threading.Thread(target=_sweep, args=(app, keeper, stopped), name="sweeper", daemon=True)]
+    if notices is not None:
+        beside.append(threading.Thread(target=_notify, args=(app, notices, stopped), name="notices", daemon=True))
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-        sweeper.start()
+        for thread in beside:
+            thread.start()
         started()
         await server.serve(sockets=[bound])
 
@@ -100,8 +138,9 @@ def run(
     finally:
         stopped.set()
         app.close()
-        if sweeper.is_alive():
-            sweeper.join()
+        for thread in beside:
+            if thread.is_alive():
+                thread.join()
     log.info("stopped")
 
 
@@ -112,3 +151,18 @@ def _sweep(app: App, keeper: Keeper, stopped: threading.Event) -> None:
                 app.metrics.swept(swept)
         except (ChatsealError, OSError) as error:  # the next time it may go; what is due stays due
             log.error("cannot sweep", extra={"error": type(error).__name__})
+
+
+def _notify(app: App, notices: Notices, stopped: threading.Event) -> None:
+    wait = 0.0
+    while not stopped.wait(wait):
+        try:
+            sent, wait = notices.turn()
+        except (ChatsealError, OSError) as error:
+            sent, wait = 0, 60.0
+            log.error("cannot notify", extra={"error": type(error).__name__})
+        for _ in range(sent):
+            app.metrics.notice("sent")
+        if wait > 1:
+            app.metrics.notice("failed")
+            log.warning("a notice did not arrive; it is sent again")
