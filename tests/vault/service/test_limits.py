@@ -125,7 +125,7 @@ def test_a_stop_answers_what_was_asked_and_takes_nothing_more(place: Path) -> No
 
 
 def test_too_many_requests_are_refused_before_anything_is_counted(place: Path) -> None:
-    service = start(*made(place, "grandma", "grandpa"), "--account-rate", "2")
+    service = start(*made(place, "grandma", "grandpa"), "--account-rate", "4")  # and two at once
     try:
         person = Person(service, "grandma")
         person.register()  # two requests

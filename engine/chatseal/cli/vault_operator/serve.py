@@ -90,13 +90,13 @@ def command(
     tls = (Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None
     senders = _senders(notify_url_file, notify_command)
     accounts = _accounts(files, oidc_issuer, oidc_audience, oidc_keys, oidc_claim)
-    journal.begin(log_level)
     with files.alone(), SqliteRecords(files.database) as store:
         keeper = files.keeper_of(store)
         desk = Desk(keeper, accounts, _limit(address_rate, ADDRESS_LIMIT), _limit(account_rate, ACCOUNT_LIMIT))
         notices = Notices(store, files.database.with_name("notified"), senders, desk.name) if senders else None
         app = App(desk, keeper, is_secure=tls is not None, open_metrics=open_metrics)
         with server.listen(host, port) as bound:
+            journal.begin(log_level)
             url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
             key = keeper.identity.public.shown
             started = {"url": url, "fingerprint": key}
