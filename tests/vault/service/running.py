@@ -1,7 +1,6 @@
 """A vault's service as a child process on loopback: `with running(folder, "grandma") as service:`. Stopped by its id at the end."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,14 @@ from chatseal.vault.identity import ServiceKey
 from chatseal.vault.service.files import Files
 
 COMMAND = (sys.executable, "-c", "from chatseal.cli.vault_operator import main; main()")
+_HASTY = """
+from chatseal.vault import attempts, budgets
+budgets.PACING_MS = (0,)
+budgets.ATTEMPT_MS = {milliseconds}
+attempts.SECONDS = {milliseconds} / 1000
+from chatseal.cli.vault_operator import main
+main()
+"""
 UNHURRIED = ("--address-rate", "1000000", "--account-rate", "1000000")
 
 
@@ -60,14 +67,16 @@ def made(folder: Path, *names: str) -> tuple[Files, dict[str, str]]:
     return files, {name: accounts.add(name) for name in names}
 
 
-def start(files: Files, tokens: dict[str, str], *options: str, scheme: str = "http", environment: dict[str, str] | None = None) -> Running:
-    """Start the service of a vault that is there, and wait until it answers."""
+def start(files: Files, tokens: dict[str, str], *options: str, scheme: str = "http", attempt: int = 0) -> Running:
+    """Start the service of a vault that is there, and wait until it answers. With *attempt* it does not pace guesses, and an attempt has so
+    many milliseconds: ten guesses would take hours."""
     journal = files.database.parent / "journal"
-    command: Sequence[str] = (*COMMAND, "serve", "--folder", str(files.database.parent), "--json", *UNHURRIED, *options)
+    program = (sys.executable, "-c", _HASTY.format(milliseconds=attempt)) if attempt else COMMAND
+    command: Sequence[str] = (*program, "serve", "--folder", str(files.database.parent), "--json", *UNHURRIED, *options)
     if "--listen" not in options:
         command = (*command, "--listen", "127.0.0.1:0")
     with open(journal, "ab") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env={**os.environ, **(environment or {})})
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None
     first = process.stdout.readline()
     process.stdout.close()
@@ -82,10 +91,16 @@ def start(files: Files, tokens: dict[str, str], *options: str, scheme: str = "ht
 
 
 @contextmanager
-def running(folder: Path, *names: str, options: Sequence[str] = ()) -> Iterator[Running]:
+def running(folder: Path, *names: str, options: Sequence[str] = (), attempt: int = 0) -> Iterator[Running]:
     """A new vault in a folder, with these accounts, that answers until the block ends."""
-    files, tokens = made(folder, *names)
-    service = start(files, tokens, *options)
+    with serving(*made(folder, *names), *options, attempt=attempt) as service:
+        yield service
+
+
+@contextmanager
+def serving(files: Files, tokens: dict[str, str], *options: str, attempt: int = 0) -> Iterator[Running]:
+    """The service of a vault that is there, until the block ends."""
+    service = start(files, tokens, *options, attempt=attempt)
     try:
         yield service
     finally:
