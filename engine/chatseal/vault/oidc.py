@@ -16,7 +16,7 @@ from joserfc.jws import JWSRegistry
 
 from chatseal.errors import VaultAccountError, VaultBusyError
 
-ALGORITHMS = ("EdDSA", "Ed25519", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")  # never `none`, no HMAC
+ALGORITHMS = ("Ed25519", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")  # never `none`, no HMAC
 KEYS_MAX = 64 << 10  # bytes of a key set
 FETCH_SECONDS = 5.0
 FRESH_SECONDS = 3600.0  # keys are fetched again after so long
