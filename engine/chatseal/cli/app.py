@@ -14,12 +14,14 @@ from chatseal._version import VERSION
 from chatseal.cli import output
 from chatseal.cli.command import Table
 from chatseal.cli.output import Output
+from chatseal.cli.reminder import remind
 
 NAME = "chatseal"
 COMPLETE_VAR = "_CHATSEAL_COMPLETE"
 COMMANDS = {  # name: (module, what it does)
     "setup": ("chatseal.cli.setup", "Choose once how backups are locked: a key or a password."),
     "key": ("chatseal.cli.key", "Make, keep, print and repair keys; change who can open a file."),
+    "vault": ("chatseal.cli.vault", "Let a key vault keep a key under a password; get it back."),
     "seal": ("chatseal.cli.seal", "Compress and encrypt files, or a stream."),
     "unseal": ("chatseal.cli.unseal", "Decrypt and decompress sealed files, or a stream."),
     "verify": ("chatseal.cli.verify", "Check every byte of sealed files, and write nothing."),
@@ -62,7 +64,9 @@ class App(Table):
     def _run(self, out: Output, name: str, words: list[str]) -> int:
         try:
             with self.make_context(name, words, obj=out) as context:
-                return int(self.invoke(context) or 0)
+                code = int(self.invoke(context) or 0)
+                remind(out, context.invoked_subcommand)
+                return code
         except click.exceptions.Exit as asked:  # by --help and --version
             return asked.exit_code
 

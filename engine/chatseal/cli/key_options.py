@@ -196,6 +196,7 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {  # name: (parameter, what els
     "password-fd": ("password_fds", {"metavar": "N", "type": click.IntRange(0), "help": "Descriptor to read a password from."}),
     "password-command": ("password_commands", {"metavar": "CMD", "help": "Command that prints a password."}),
 }
+TYPED_OUT = ("key-file", "key-fd", "key-command", "keyring", "key-prompt")  # sources of keys that are no passwords
 SOURCES = tuple(name for name in OPTIONS if name != "to")
 FEW = ("key-file", "keyring", "password", "password-file")  # for a second role in one command: other sources go through a pipe
 
@@ -236,6 +237,11 @@ def store_keys(function: F) -> F:
     """Options that say who shall open a store; the command gets them as `keys`, a Keys."""
     help = "File with a backup key. All of these can be given several times: each key opens the store alone."
     return _role("keys", "", SOURCES, help)(function)
+
+
+def kept_key(function: F) -> F:
+    """Options that name a backup key for a vault to keep; the command gets them as `keys`, a Keys."""
+    return _role("keys", "", TYPED_OUT, "File with the backup key. [default: the one that is set up]")(function)
 
 
 def new_keys(function: F) -> F:

@@ -68,7 +68,7 @@ class VaultClient:
         """Connects to nothing yet. Raises VaultAddressError, VaultMessageError for what is no name, KeyFormatError for what is no token."""
         messages.encode(messages.AskStatus(nonce=bytes(NONCE_LEN), account=account))
         self._channel = Channel(url, token)
-        self._account, self._key, self._memory = account, key, memory
+        self.account, self._key, self._memory = account, key, memory
         self.url = self._channel.url
 
     def close(self) -> None:
@@ -92,11 +92,11 @@ class VaultClient:
     def status(self) -> StatusAnswer:
         """What the vault knows of the account. Costs nothing."""
         before = self._sight()
-        status = self._ask(messages.AskStatus(nonce=_nonce(), account=self._account), StatusAnswer)
+        status = self._ask(messages.AskStatus(nonce=_nonce(), account=self.account), StatusAnswer)
         if before is not None:
             pins.check(before, status, self.url)
         if self._memory is not None:
-            self._memory.see(self.url, self._account, pins.sight_of(status))
+            self._memory.see(self.url, self.account, pins.sight_of(status))
         return status
 
     def register(
@@ -117,7 +117,7 @@ class VaultClient:
         status = self.status()
         record_id, service = secrets.token_bytes(RECORD_ID_LEN), self._key.fingerprint
         opaque = ClientRegistration(stretched(password, record_id, cost))
-        start = messages.AskRegisterStart(nonce=_nonce(), account=self._account, record_id=record_id, request=opaque.request)
+        start = messages.AskRegisterStart(nonce=_nonce(), account=self.account, record_id=record_id, request=opaque.request)
         begun = self._ask(start, messages.RegisterStartAnswer)
         upload, export_key = opaque.finish(begun.response)
         wrapped = wrapping.wrap(secret, export_key, service=service, record_id=record_id)
@@ -132,7 +132,7 @@ class VaultClient:
             )
         finish = messages.AskRegisterFinish(
             nonce=_nonce(),
-            account=self._account,
+            account=self.account,
             record_id=record_id,
             generation=status.generation,
             ticket=begun.ticket,
@@ -165,7 +165,7 @@ class VaultClient:
             raise pins.changed(self.url, "it says a cheaper stretching of the password than any registration has") from None
         login = ClientLogin(stretched(password, record.record_id, record.stretch))
         start = messages.AskLoginStart(
-            nonce=_nonce(), account=self._account, record_id=record.record_id, generation=status.generation, ke1=login.ke1
+            nonce=_nonce(), account=self.account, record_id=record.record_id, generation=status.generation, ke1=login.ke1
         )
         try:
             begun = self._ask(start, messages.LoginStartAnswer)
@@ -177,7 +177,7 @@ class VaultClient:
             ke3, export_key = login.finish(begun.ke2)
         except VaultPasswordError:
             raise _wrong_password(begun.guesses_left) from None
-        finish = messages.AskLoginFinish(nonce=_nonce(), account=self._account, attempt=begun.attempt, ke3=ke3)
+        finish = messages.AskLoginFinish(nonce=_nonce(), account=self.account, attempt=begun.attempt, ke3=ke3)
         try:
             proved = self._ask(finish, messages.LoginFinishAnswer)
         except VaultUnreachableError as lost:
@@ -195,7 +195,7 @@ class VaultClient:
         record_id = self._record(status).record_id
         signature = self._signed(secret, OwnerOperation.DELETE, record_id, status.generation) if secret is not None else None
         ask = messages.AskDelete(
-            nonce=_nonce(), account=self._account, record_id=record_id, generation=status.generation, signature=signature
+            nonce=_nonce(), account=self.account, record_id=record_id, generation=status.generation, signature=signature
         )
         try:
             return self._ask(ask, messages.DeleteAnswer).announced
@@ -213,7 +213,7 @@ class VaultClient:
         record_id = self._record(status).record_id
         signature = self._signed(secret, OwnerOperation.WITHDRAW, record_id, status.generation)
         ask = messages.AskWithdraw(
-            nonce=_nonce(), account=self._account, record_id=record_id, generation=status.generation, signature=signature
+            nonce=_nonce(), account=self.account, record_id=record_id, generation=status.generation, signature=signature
         )
         try:
             self._ask(ask, messages.WithdrawAnswer)
@@ -228,7 +228,7 @@ class VaultClient:
         found: list[messages.Event] = []
         since, more = 0, True
         while more and len(found) < HISTORY_MAX:
-            answer = self._ask(messages.AskHistory(nonce=_nonce(), account=self._account, since=since), messages.HistoryAnswer)
+            answer = self._ask(messages.AskHistory(nonce=_nonce(), account=self.account, since=since), messages.HistoryAnswer)
             if before is not None:
                 pins.check_head(before, answer.head.index, answer.head.digest, self.url)
             indices = [event.index for event in answer.events]
@@ -262,12 +262,12 @@ class VaultClient:
         return owner.sign(owner.owner_key(secret, service), operation, service=service, record_id=record_id, generation=generation)
 
     def _sight(self) -> Sight | None:
-        return None if self._memory is None else self._memory.sight(self.url, self._account)
+        return None if self._memory is None else self._memory.sight(self.url, self.account)
 
     def _remember(self, record_id: bytes, generation: int) -> None:
         if self._memory is not None and (seen := self._sight()) is not None:
             now = Sight(record_id=record_id, generation=generation, index=seen.index, digest=seen.digest)
-            self._memory.see(self.url, self._account, now)
+            self._memory.see(self.url, self.account, now)
 
     def _status_after(self, lost: VaultUnreachableError) -> StatusAnswer:
         """The status after an answer was lost. Raises VaultUnreachableError if nobody can know what became of the request."""
