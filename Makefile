@@ -61,7 +61,7 @@ $(VENV)/core-ready: $(VENV)/made $(CORE)
 	@touch $@
 
 $(VENV)/test-ready: $(VENV)/core-ready vault-pins.txt
-	@bench/system-packages zstd $(if $(filter Linux,$(shell uname)),strace memcached libsodium23)
+	@bench/system-packages zstd $(if $(filter Linux,$(shell uname)),strace memcached libsodium23 chromium)
 	$(PIP) --require-hashes --no-deps -r vault-pins.txt
 	$(PIP) --group test --group stores --group lint --group build
 	@touch $@

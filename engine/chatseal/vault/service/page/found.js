@@ -31,7 +31,7 @@ function cover(isCovered) {
   byId("digits").classList.toggle("covered", isCovered);
   byId("digits").setAttribute("aria-label", isCovered ? "The 64 digits, covered" : "The 64 digits, in 16 groups of four");
   button("digits-show").setAttribute("aria-pressed", String(!isCovered));
-  button("digits-show").textContent = isCovered ? "Show the digits" : "Cover the digits";
+  button("digits-show").textContent = isCovered ? "Show digits" : "Cover digits";
 }
 
 button("digits-show").addEventListener("click", () => cover(!byId("digits").classList.contains("covered")));

@@ -164,7 +164,7 @@ byId("password-form").addEventListener("submit", async (event) => {
   const typed = field("password").value;
   field("password").value = "";
   concealPassword();
-  say("work-cost", `${Math.round(memory / 1024)} MiB of memory, ${passes} times over: some seconds, and as long for whoever guesses.`);
+  say("work-cost", `${Math.round(memory / 1024)} MiB of memory, ${passes === 1 ? "once" : `${passes} times`} over: some seconds, and as long for whoever guesses.`);
   show("work");
   byId("work-title").focus();
   try {
