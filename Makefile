@@ -7,6 +7,7 @@
 # make dist    sdist and wheel in dist/                                     make page     the vault's page (needs npm)
 # make clean
 #
+# Files of tests run beside each other on all cores, at most 8; BESIDE= runs one after the other.
 # PYTHON=python3.13 chooses the interpreter; everything Python goes into .venv. System packages that are missing are
 # installed with apt-get, after saying so.
 
@@ -14,6 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+BESIDE ?= -n auto --maxprocesses 8 --dist loadfile
 CORE := pyproject.toml setup.py $(wildcard ext/*)
 FUZZ_SECONDS ?= 300
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -24,10 +26,10 @@ demo: $(VENV)/core-ready
 	$(BIN)/python bench/demo.py
 
 test: $(VENV)/test-ready build/azurite/ready build/page/ready
-	$(PYTEST) -m "not soak and not fuzz"
+	$(PYTEST) $(BESIDE) -m "not soak and not fuzz"
 
 soak: $(VENV)/test-ready build/azurite/ready build/page/ready
-	HYPOTHESIS_PROFILE=soak $(PYTEST) -m "not fuzz"
+	HYPOTHESIS_PROFILE=soak $(PYTEST) $(BESIDE) -m "not fuzz"
 
 fuzz: $(VENV)/test-ready
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -m fuzz

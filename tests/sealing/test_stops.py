@@ -316,7 +316,7 @@ def test_a_folder_as_source_or_target_is_an_error_of_the_system(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
-@pytest.mark.parametrize("wrong", [None, 5, object(), [b"x"]], ids=repr)
+@pytest.mark.parametrize("wrong", [None, 5, object(), [b"x"]], ids=lambda wrong: type(wrong).__name__)
 def test_what_is_no_source_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="a source is"):
         chatseal.seal(wrong, io.BytesIO(), KEY)
