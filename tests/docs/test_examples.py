@@ -52,7 +52,7 @@ def same(printed: str, written: str) -> bool:
 def check_script(script: Block, expected: str | None, folder: Path, environment: dict[str, str]) -> None:
     file = folder / f"example_{script.line}.py"
     file.write_text(script.text)
-    ran = subprocess.run([sys.executable, file.name], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run([sys.executable, file.name], cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
     place = f"{page_id(script.page)}:{script.line}"
     assert ran.returncode == 0, f"{place}\n{ran.stderr}"
     assert not ran.stderr, f"{place}\n{ran.stderr}"
@@ -87,7 +87,7 @@ def check_session(session: Block, folder: Path, environment: dict[str, str]) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     outputs, status = [], []
