@@ -36,7 +36,7 @@ def honest(passed: Passed) -> None:
 
 
 class Gateway:
-    """Answers at `url`. `always`, then `change` get every answer before it goes on; they may change it, or raise ConnectionError for none."""
+    """Answers at `url`. `always`, then `change` get every answer before it goes on; they may change it, or raise ConnectionError: none."""
 
     def __init__(self, service: Running, folder: Path = pages.FOLDER) -> None:
         self.always: Change = honest

@@ -11,14 +11,13 @@ from chatseal.vault.wrapping import wrap
 from vault.service.person import Person, nonce
 
 COST = Stretch(memory=64 << 10, passes=3)  # the least that a service takes
-CHEAP = Stretch(memory=19 << 10, passes=1)  # the least that a client computes, whatever the service says
 PASSWORD = "ﬁve Ångström, 12 Bäume ①"  # which NFKC changes
 
 
-def register(person: Person, password: str = PASSWORD, *, computed: Stretch = COST) -> None:
-    """The person's secret, under the password. What is computed may be less than what the service is told."""
+def register(person: Person, password: str = PASSWORD) -> None:
+    """The person's secret, under the password."""
     person.generation, record_id = person.status().generation, secrets.token_bytes(16)
-    begun = ClientRegistration(stretched(Password(password), record_id, computed))
+    begun = ClientRegistration(stretched(Password(password), record_id, COST))
     start = messages.AskRegisterStart(nonce=nonce(), account=person.name, record_id=record_id, request=begun.request)
     answer = person.ask(start, messages.RegisterStartAnswer)
     upload, export_key = begun.finish(answer.response)

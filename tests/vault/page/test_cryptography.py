@@ -5,6 +5,7 @@ import secrets
 import pytest
 from cryptography.cobblestone import Cobblestone256Encryptor
 
+from chatseal.errors import VaultMessageError
 from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
 from chatseal.vault.identity import ServiceIdentity
@@ -63,7 +64,7 @@ def test_the_secret_is_unwrapped_for_its_service_and_record_alone(scripts: Scrip
             scripts.call("wrapping", "unwrap", *other)
 
 
-@pytest.mark.parametrize("cost", [CHEAP, Stretch(memory=19457, passes=2, lanes=3), Stretch(memory=(64 << 10) + 5, passes=1, lanes=4)])
+@pytest.mark.parametrize("cost", [CHEAP, Stretch(memory=19457, passes=2, lanes=3), Stretch(memory=(24 << 10) + 5, passes=1, lanes=4)])
 @pytest.mark.parametrize("typed", ["correct horse", "ﬁve Å ǆ ①", "ключ🔑", " x "])
 def test_a_password_is_stretched_to_the_same_bytes(scripts: Scripts, typed: str, cost: Stretch) -> None:
     given = {"memory": cost.memory, "passes": cost.passes, "lanes": cost.lanes}
@@ -95,6 +96,29 @@ def test_the_dearest_stretching_is_computed_too(scripts: Scripts, cost: Stretch)
 def test_a_cost_outside_the_limits_allocates_nothing(scripts: Scripts, memory: float, passes: int, lanes: int) -> None:
     with pytest.raises(PageError, match="cost"):
         scripts.call("stretch", "stretched", b"x", RECORD, {"memory": memory, "passes": passes, "lanes": lanes})
+
+
+@pytest.mark.parametrize(
+    ("memory", "passes", "is_taken"),
+    [
+        (64 << 10, 3, True),
+        (96 << 10, 2, True),
+        (64 << 10, 2, False),
+        ((64 << 10) - 1, 4, False),
+        (192 << 10, 1, True),
+        (191 << 10, 1, False),
+    ],
+)
+def test_a_record_that_is_cheaper_than_any_registration_gets_no_guess(scripts: Scripts, memory: int, passes: int, is_taken: bool) -> None:
+    cost = {"memory": memory, "passes": passes, "lanes": 1}
+    if is_taken:
+        Stretch(**cost).check_registration()
+        scripts.call("stretch", "checkRegistered", cost)
+        return
+    with pytest.raises(VaultMessageError):
+        Stretch(**cost).check_registration()
+    with pytest.raises(PageError, match="cost"):
+        scripts.call("stretch", "checkRegistered", cost)
 
 
 @pytest.mark.parametrize("typed", ["x" * 1024, "ﬃ" * 341, "é" * 512])

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {"unreachable" | "unsigned" | "message" | "fingerprint" | "not-a-fingerprint" | "token" | "account" | "empty" | "not-unicode"
- *   | "too-long" | "cost" | "memory" | "password" | "wrapped" | "old-browser" | "no-record"} Failure
+ *   | "too-long" | "cost" | "memory" | "password" | "wrapped" | "generation" | "old-browser" | "no-record"} Failure
  * What the page finds out by itself; the reasons of a service's refusals come besides.
  */
 

@@ -77,8 +77,8 @@ function compare() {
   }
 }
 
-/** Ask how things stand, and show it. @param {string} [note] what happened before */
-async function lookUp(note) {
+/** Ask how things stand, and show it. */
+async function lookUp() {
   if (!recovery) return;
   try {
     status = await recovery.status();
@@ -91,8 +91,7 @@ async function lookUp(note) {
     show("password-form");
     byId("password-title").focus();
   } else if (status.tombstone) {
-    const said = wordsForTombstone(status.tombstone);
-    trouble(note ? { ...said, text: `${note} ${said.text}` } : said, restart);
+    trouble(wordsForTombstone(status.tombstone), restart);
   } else {
     complain(new VaultError("no-record"), restart, status.generation ? `It was at generation ${status.generation}, though.` : "");
   }
@@ -136,7 +135,7 @@ byId("done").addEventListener("click", restart);
 
 byId("account").addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (!service) return;
+  if (!service || button("continue").disabled) return;
   const expected = field("expected").value.trim();
   try {
     if (expected) service.key.checkShown(expected);
@@ -146,7 +145,8 @@ byId("account").addEventListener("submit", async (event) => {
     return;
   }
   field("token").value = "";
-  await lookUp();
+  button("continue").disabled = true;
+  await lookUp().finally(() => (button("continue").disabled = false));
 });
 
 byId("password-show").addEventListener("click", () => {

@@ -2,7 +2,7 @@
 
 import { VaultError } from "./errors.js";
 import { Login } from "./login.js";
-import { checkCost, passwordBytes } from "./stretch.js";
+import { checkRegistered, passwordBytes } from "./stretch.js";
 import { unwrap } from "./wrapping.js";
 
 /** @typedef {"stretch" | "ask" | "prove" | "unwrap"} Step */
@@ -20,7 +20,7 @@ export class Recovery {
   /** @returns {Promise<import("./messages.js").Status>} Throws VaultError */
   async status() {
     const status = await this.service.ask("status", this.account);
-    if (status.record) checkCost(status.record.stretch);
+    if (status.record) checkRegistered(status.record.stretch);
     return status;
   }
 
@@ -41,9 +41,11 @@ export class Recovery {
       const { ke1 } = await login.begin(password, recordId, record.stretch);
       progress("ask");
       const started = await this.service.ask("login/start", this.account, { record_id: recordId, generation, ke1 });
+      if (started.generation !== generation) throw new VaultError("generation");
       progress("prove");
       const { ke3, exportKey } = await login.finish(started.ke2);
       const finished = await this.service.ask("login/finish", this.account, { attempt: started.attempt, ke3 });
+      if (finished.generation <= generation) throw new VaultError("generation"); // a success makes it grow
       progress("unwrap");
       const secret = await unwrap(finished.wrapped, exportKey, this.service.key.fingerprint, recordId);
       exportKey.fill(0);

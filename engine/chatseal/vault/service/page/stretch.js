@@ -11,6 +11,8 @@ const MEMORY_MAX = 512 << 10;
 const PASSES_MAX = 8;
 const LANES_MAX = 4;
 const WORK_MAX = 2 << 20; // KiB of memory times passes
+const REGISTERED_MEMORY_MIN = 64 << 10;
+const REGISTERED_WORK_MIN = 192 << 10;
 const BYTES_MAX = 1024;
 
 /** @typedef {{memory: number, passes: number, lanes: number}} Stretch KiB of memory, passes over it, lanes */
@@ -21,6 +23,12 @@ export function checkCost({ memory, passes, lanes }) {
   const within = (value, least, most) => Number.isInteger(value) && value >= least && value <= most;
   const fits = within(memory, MEMORY_MIN, MEMORY_MAX) && within(passes, 1, PASSES_MAX) && within(lanes, 1, LANES_MAX);
   if (!fits || memory * passes > WORK_MAX) throw new VaultError("cost");
+}
+
+/** @param {Stretch} cost Throws VaultError for what no registration has: a guess would be spent for nothing */
+export function checkRegistered(cost) {
+  checkCost(cost);
+  if (cost.memory < REGISTERED_MEMORY_MIN || cost.memory * cost.passes < REGISTERED_WORK_MIN) throw new VaultError("cost");
 }
 
 /** @param {string} typed @returns {Uint8Array<ArrayBuffer>} UTF-8 of its NFKC, 1 to 1024 bytes. Throws VaultError for what is no password */

@@ -38,6 +38,11 @@ const WORDS = {
     "The password is right, but what the vault keeps was not wrapped for this vault and this record, or it is damaged.",
     "Ask whoever runs the vault. Your 64 digits on paper, if you have them, still open everything.",
   ],
+  generation: [
+    "The vault contradicts itself",
+    "It speaks of another generation of the record than a moment ago.",
+    "Ask whoever runs the vault whether it was put back to an older state. Your 64 digits on paper, if you have them, still open everything.",
+  ],
   "old-browser": [
     "This browser cannot do it",
     "It lacks something that the page computes with: WebAssembly, workers or Web Cryptography.",
