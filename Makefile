@@ -41,6 +41,7 @@ bench: $(VENV)/bench-ready
 	$(PYTEST) bench --benchmark-columns=median,min,max,rounds -p no:cacheprovider
 	$(BIN)/python bench/ratios.py
 	$(BIN)/python bench/backups.py
+	$(BIN)/python bench/logins.py
 
 bench-peers: $(VENV)/bench-ready
 	@bench/system-packages zstd age gnupg restic borgbackup rclone

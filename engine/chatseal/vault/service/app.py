@@ -20,7 +20,7 @@ from chatseal.vault.service.desk import Desk, Reply
 from chatseal.vault.service.metrics import Metrics
 
 SIGNATURE = "Vault-Signature"
-THREADS = 16
+THREADS = 8
 WAITING_MAX = 256  # requests that have a body and no thread yet
 BODY_SECONDS = 10.0
 API_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

@@ -105,6 +105,8 @@ class Desk:
                 self._names.popitem(last=False)
 
     def _tell(self, kind: type[Ask], made: Reply, account: bytes, address: str, began: float) -> None:
+        if not log.isEnabledFor(logging.INFO):
+            return
         log.info(
             "answered",
             extra={
