@@ -124,8 +124,8 @@ class Tab:
         width, height, scale, mobile = screen
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
         self.call("Emulation.setFocusEmulationEnabled", enabled=True)
-        schemes = [{"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}]
-        self.call("Emulation.setEmulatedMedia", features=schemes)
+        wishes = {"prefers-color-scheme": "dark" if is_dark else "light", "prefers-reduced-motion": "reduce"}  # frames cost time
+        self.call("Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in wishes.items()])
 
     def open(self, url: str) -> None:
         self._origin = url.rstrip("/")
