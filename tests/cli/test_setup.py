@@ -41,6 +41,9 @@ def test_a_person_sets_up_a_key_and_every_command_finds_it(run: Run, configurati
     for sheet in ("sheet.png", "sheet.svg"):
         terminal.until("[no]: ")
         terminal.type(sheet)
+    terminal.until("A key vault's URL")
+    terminal.until("[no]: ")
+    terminal.type("")
     code, rest = terminal.end()
     assert code == 0
     key = BackupKey.from_file(configuration.parent / "backup.key")

@@ -14,7 +14,8 @@ from chatseal.cli.words import EXIT_WORDS
 from docs.pages import ROOT, code, prose, rows, sections
 
 PAGE = ROOT / "docs" / "commands.md"
-KEYS = {f"--{name}" for name in key_options.SOURCES}  # described once for all commands
+KEYS = {f"--{name}" for name in key_options.WITHOUT_VAULT}  # described once for all commands
+VAULT = {f"--{name}" for name in key_options.VAULT_OPTIONS}  # likewise, for those that can ask one
 SHARED = {name for option in shared_options() for name in option.opts} | {"-h", "--help"}
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
@@ -46,14 +47,15 @@ def test_every_command_has_a_section_and_every_section_a_command() -> None:
 def test_the_table_of_a_command_has_its_options_and_no_others(path: str) -> None:
     table = [re.match(r"--?[a-z-]+", word) for row in rows(sections(PAGE, 2)[path]) for word in code(row[0])]
     there = options(COMMANDS[path])
-    assert {found[0] for found in table if found} == (there - KEYS if there >= KEYS else there)
+    described = (KEYS if there >= KEYS else set()) | (VAULT if there >= KEYS | VAULT else set())
+    assert {found[0] for found in table if found} == there - described
     assert ("(#keys)" in sections(PAGE, 2)[path]) == (there >= KEYS)
     # all of them, or the file alone; at a vault a password is never a source of keys beside others
     assert there >= KEYS or not there & KEYS - {"--key-file"} or path.startswith("chatseal vault ")
 
 
 def test_the_options_for_keys_are_in_a_table_of_their_own() -> None:
-    assert {option for row in rows(sections(PAGE, 2)["Keys"]) for option in _OPTION.findall(row[0])} == KEYS
+    assert {option for row in rows(sections(PAGE, 2)["Keys"]) for option in _OPTION.findall(row[0])} == KEYS | VAULT
 
 
 @pytest.mark.parametrize("path", COMMANDS)

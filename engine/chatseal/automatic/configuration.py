@@ -4,6 +4,7 @@
 file = "/home/ada/backup.key"      a key file
 command = "pass show chatseal"     a command that prints the key
 keyring = "chatseal"               a name in the system's keyring
+vault = "https://vault.example/"   a key vault, which is asked with a password each time
 password = true                    a password, asked for each time
 prompt = true                      the 64 digits, asked for each time
 """
@@ -20,7 +21,7 @@ from chatseal.errors import ChatsealError
 
 VARIABLE = "CHATSEAL_CONFIG"  # names the file, if not the usual one
 FILE_MAX = 1 << 20
-KINDS = ("file", "command", "keyring", "password", "prompt")
+KINDS = ("file", "command", "keyring", "vault", "password", "prompt")
 ASKED = ("password", "prompt")
 
 

@@ -85,7 +85,7 @@ def command(
         return
     if source == DASH:
         raise click.UsageError("cat jumps to where it reads, which standard input cannot; use `chatseal unseal - -o -`")
-    key = keys.openers(out)
+    key = keys.openers(out, [source])
     out.subject = source
     if part is None:
         with Bar(out, f"unsealing {source}") as bar:

@@ -58,7 +58,7 @@ def command(out: Output, source: str, url: str | None, keys: Keys) -> None:
     if url is not None:
         _show_object(out, source, url, keys)
         return
-    given = keys.openers_if_any(out)
+    given = keys.openers_if_any(out, [source])
     out.subject = source
     with open_source(source) as opened:
         found = read_header(taker(opened), os.path.basename(source))

@@ -1,6 +1,7 @@
 """Keys on the command line: the same options for every command, and what they give."""
 
-from collections.abc import Callable, Iterable
+import hmac
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, cast
@@ -11,11 +12,14 @@ from chatseal import BackupKey, KeyFormatError, Password, PrivateKey, PublicKey,
 from chatseal.automatic import configuration
 from chatseal.cli.options import F, FileName, KeyFileName
 from chatseal.cli.output import Output
+from chatseal.cli.vault_source import VaultSource, recover
 from chatseal.errors import KeySourceError
+from chatseal.format.vault_place import VaultPlace
 from chatseal.keys import key_file, sources
 from chatseal.keys.signing_key import SIGNING, VERIFYING
 from chatseal.keys.slots import Holder, Opener
 from chatseal.keys.sources import WrongKindError
+from chatseal.keys.vault_key import VaultKey
 
 Given = Callable[[], bytes]
 
@@ -29,21 +33,25 @@ class Keys:
     public: list[str] = field(default_factory=list)
     ask_key: bool = False
     ask_password: bool = False
+    vault: VaultSource | None = None  # the passwords are for it then
 
     def __bool__(self) -> bool:
-        return bool(self.keys or self.passwords or self.public or self.ask_key or self.ask_password)
+        return bool(self.keys or self.passwords or self.public or self.ask_key or self.ask_password or self.vault)
 
-    def openers(self, out: Output) -> list[Opener]:
-        """The keys to open with. Without an option: those of the environment; else asked for, if there is a terminal."""
+    def openers(self, out: Output, near: Sequence[str] = ()) -> list[Opener]:
+        """The keys to open with. Without an option: those of the environment; else asked for, if there is a terminal. *near* are sealed
+        files that may say which vault has the key."""
         if not self:
             if chosen := _chosen():
-                return chosen.openers(out)
+                return chosen.openers(out, near)
             if not sources.is_terminal():
                 raise _nothing_named()
             return [_typed(sources.from_prompt("Backup key or password: "))]
         found: list[Opener] = [self._opener(name, give, out) for name, give in self.keys]
         if self.ask_key:
             found.append(BackupKey.from_digits(sources.from_prompt("Backup key: ")))
+        if self.vault is not None:
+            return [*found, self._from_vault(out, near).key]
         found += [self._password(name, give, out) for name, give in self.passwords]
         if self.ask_password:
             found.append(Password(sources.from_prompt("Password: ")))
@@ -53,17 +61,21 @@ class Keys:
     def names(self) -> list[str]:
         """How people call the openers, in their order."""
         keys, passwords = ([name for name, _ in given] for given in (self.keys, self.passwords))
+        if self.vault is not None:
+            return [*keys, *["the key that was typed"] * self.ask_key, "the key from the vault"]
         return [*keys, *["the key that was typed"] * self.ask_key, *passwords, *["the password that was typed"] * self.ask_password]
 
-    def openers_if_any(self, out: Output) -> list[Opener]:
+    def openers_if_any(self, out: Output, near: Sequence[str] = ()) -> list[Opener]:
         """As openers, but nobody is asked who did not offer."""
         if self:
-            return self.openers(out)
+            return self.openers(out, near)
         chosen = _chosen()
-        return chosen.openers(out) if chosen and not (chosen.ask_password or chosen.ask_key) else []
+        return chosen.openers(out) if chosen and not (chosen.ask_password or chosen.ask_key or chosen.vault) else []
 
-    def holders(self, out: Output, *, public: bool = True) -> list[Holder]:
-        """The holders to seal for, no public keys unless *public*. A password is asked for twice, and its weakness is said."""
+    def holders(self, out: Output, *, public: bool = True, beside: bool = True) -> list[Holder]:
+        """The holders to seal for, no public keys unless *public*. A password is asked for twice, and its weakness is said.
+
+        A vault's key gets a slot that says where the vault is, and *beside* it one of its own, unless another option named it."""
         if not self:
             if not (chosen := _chosen()):
                 raise _nothing_named()
@@ -72,12 +84,29 @@ class Keys:
         if self.ask_key:
             found.append(BackupKey.from_digits(sources.from_prompt("Backup key: ")))
         found += [self._public(path, out) for path in self.public]
+        if self.vault is not None:
+            kept = self._from_vault(out)
+            return [*found, *([kept.key] if beside and not _is_among(kept.key, found) else []), kept]
         found += [self._password(name, give, out) for name, give in self.passwords]
         if self.ask_password:
             found.append(new_password())
         if any(isinstance(holder, Password) for holder in found):
             out.warn("whoever has the file can try passwords on it, about one a second on each core; take a long one")
         return found
+
+    def _from_vault(self, out: Output, near: Sequence[str] = ()) -> VaultKey:
+        """The key that the vault keeps, and where. The password comes from the options for passwords, or is asked for."""
+        assert self.vault is not None
+        if len(self.passwords) + self.ask_password > 1:
+            raise click.UsageError("with --vault, the options for passwords give the vault's, and it has one")
+        with self.vault.connect(out, near) as client:
+            if self.passwords:
+                password = self._password(*self.passwords[0], out)
+            else:
+                password = Password(sources.from_prompt("Password of the vault: "))
+            found = recover(client, password, out)
+            place = VaultPlace(client.url, client.fingerprint, found.record_id, found.generation)
+            return VaultKey(BackupKey(found.secret.view), place)
 
     def _opener(self, name: str, give: Given, out: Output) -> BackupKey | PrivateKey:
         out.subject = name
@@ -99,6 +128,8 @@ def _chosen() -> Keys | None:
     choice = configuration.read().key
     if choice is None:
         return None
+    if choice.kind == "vault":
+        return Keys(vault=VaultSource(choice.value))
     if choice.kind in configuration.ASKED:
         return Keys(ask_password=choice.kind == "password", ask_key=choice.kind == "prompt")
     given = {"file": ([choice.value], (), (), ()), "command": ((), (), [choice.value], ()), "keyring": ((), (), (), [choice.value])}
@@ -169,7 +200,21 @@ def _keys(given: dict[str, Any], prefix: str) -> Keys:
         public=list(take("public_keys")),
         ask_key=bool(take("ask_key")),
         ask_password=bool(take("ask_password")),
+        vault=_vault([given.pop(prefix + name, None) for name, *_ in VAULT_OPTIONS.values()]),
     )
+
+
+def _vault(named: list[str | None]) -> VaultSource | None:
+    url, *rest = named
+    if url is None:
+        if any(one is not None for one in rest):
+            raise click.UsageError("--vault-user, --vault-token-file, --vault-token-command and --vault-fingerprint are for --vault")
+        return None
+    return VaultSource("" if url == FROM_FILE else url, *rest)
+
+
+def _is_among(key: BackupKey, holders: Iterable[Holder]) -> bool:
+    return any(isinstance(holder, BackupKey) and hmac.compare_digest(holder.secret, key.secret) for holder in holders)
 
 
 def _sources(files: Iterable[str], fds: Iterable[int], commands: Iterable[str], rings: Iterable[str]) -> list[tuple[str, Given]]:
@@ -184,6 +229,28 @@ def _sources(files: Iterable[str], fds: Iterable[int], commands: Iterable[str], 
     ]
 
 
+FROM_FILE = "-"  # --vault without a URL
+VAULT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "vault": (
+        "vault_url",
+        {
+            "metavar": "URL",
+            "is_flag": False,
+            "flag_value": FROM_FILE,
+            "help": "Take the key from a vault, for its password. Last and without URL: the vault that the file, or this device, knows.",
+        },
+    ),
+    "vault-user": ("vault_user", {"metavar": "ID", "multiple": False, "help": "Name of the account at the vault."}),
+    "vault-token-file": (
+        "vault_token_file",
+        {"metavar": "F", "type": FileName(), "multiple": False, "help": "File with its token. Also: CHATSEAL_VAULT_TOKEN_FILE."},
+    ),
+    "vault-token-command": ("vault_token_command", {"metavar": "CMD", "multiple": False, "help": "Command that prints the token."}),
+    "vault-fingerprint": (
+        "vault_fingerprint",
+        {"metavar": "TEXT", "multiple": False, "help": "Its fingerprint: refuse any other."},
+    ),
+}
 OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {  # name: (parameter, what else click needs)
     "key-file": ("key_files", {"metavar": "K", "type": KeyFileName(), "help": "File with a backup key or a private key."}),
     "key-fd": ("key_fds", {"metavar": "N", "type": click.IntRange(0), "help": "Descriptor to read a key file from."}),
@@ -195,9 +262,11 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {  # name: (parameter, what els
     "password-file": ("password_files", {"metavar": "F", "type": FileName(), "help": "File whose first line is a password."}),
     "password-fd": ("password_fds", {"metavar": "N", "type": click.IntRange(0), "help": "Descriptor to read a password from."}),
     "password-command": ("password_commands", {"metavar": "CMD", "help": "Command that prints a password."}),
+    **VAULT_OPTIONS,
 }
 TYPED_OUT = ("key-file", "key-fd", "key-command", "keyring", "key-prompt")  # sources of keys that are no passwords
 SOURCES = tuple(name for name in OPTIONS if name != "to")
+WITHOUT_VAULT = tuple(name for name in SOURCES if name not in VAULT_OPTIONS)
 FEW = ("key-file", "keyring", "password", "password-file")  # for a second role in one command: other sources go through a pipe
 
 
@@ -216,7 +285,8 @@ def _role(argument: str, prefix: str, options: Iterable[str], help: str) -> Call
             if name == "key-file":
                 more = {**more, "help": help}
             spelled = name if name == "to" else prefix + name
-            decorated = click.option(f"--{spelled}", under + parameter, multiple="is_flag" not in more, **more)(decorated)
+            more = {"multiple": "is_flag" not in more, **more}
+            decorated = click.option(f"--{spelled}", under + parameter, **more)(decorated)
         return cast("F", decorated)
 
     return decorate
@@ -239,6 +309,11 @@ def store_keys(function: F) -> F:
     return _role("keys", "", SOURCES, help)(function)
 
 
+def printed_key(function: F) -> F:
+    """As opening_keys, without vaults: of a page that names some, --vault is where they are."""
+    return _role("keys", "", WITHOUT_VAULT, "File with a backup key.")(function)
+
+
 def kept_key(function: F) -> F:
     """Options that name a backup key for a vault to keep; the command gets them as `keys`, a Keys."""
     return _role("keys", "", TYPED_OUT, "File with the backup key. [default: the one that is set up]")(function)
@@ -247,7 +322,7 @@ def kept_key(function: F) -> F:
 def new_keys(function: F) -> F:
     """Options that say who shall be able to open a file; the command gets them as `new`, a Keys."""
     help = "File with a backup key that shall open the file. All of these can be given several times."
-    return _role("new", "new-", (FEW[0], "to", *FEW[1:]), help)(function)
+    return _role("new", "new-", (FEW[0], "to", *FEW[1:], *VAULT_OPTIONS), help)(function)
 
 
 def gone_keys(function: F) -> F:

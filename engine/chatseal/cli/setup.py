@@ -9,12 +9,16 @@ import click
 from chatseal import BackupKey, TargetExistsError
 from chatseal.automatic import configuration
 from chatseal.automatic.configuration import Configuration, KeyChoice
-from chatseal.cli import dialog
+from chatseal.cli import dialog, vault_place
 from chatseal.cli.command import EXITS_OF_LITTLE, Command, pass_output
 from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
+from chatseal.cli.vault.options import Asked
+from chatseal.cli.vault_source import VaultSource
+from chatseal.cli.vault_source import check_libraries as check_vault_libraries
 from chatseal.cli.words import escape
 from chatseal.errors import ChatsealError, KeySourceError
+from chatseal.format.vault_place import VaultPlace
 from chatseal.keys import password_store, sources
 from chatseal.keys.sheet.recovery_sheet import check_libraries, format_of, recovery_sheet
 from chatseal.part_file import make_folder
@@ -23,24 +27,29 @@ KEEP = {
     "file": "a key file that only you can read, on this machine",
     "keyring": "the system's keyring, unlocked when you log in",
     "pass": "the password manager `pass`",
+    "vault": "a key vault, under a password that you type each time; nowhere on this machine",
     "nowhere": "nowhere on this machine: you type it each time",
 }
 _THERE = "there"  # the place of a key that is kept already
 LOST = "Without it nobody can open your backups, and nobody can help."
 GUESSED = (
-    "A password can be guessed by whoever has a backup, about one guess a second on each core of theirs, and there is no vault yet that\n"
-    "stops them after ten. Take a long one: five words that nobody would put together. And it cannot be used unattended."
+    "A password can be guessed by whoever has a backup, about one guess a second on each core of theirs; only a key kept in a vault stops\n"
+    "them after ten. Take a long one: five words that nobody would put together. And it cannot be used unattended."
 )
 
 
 @click.command(
     cls=Command,
-    synopsis="[--lock key|password] [--keep file|keyring|pass|nowhere] [OPTIONS]",
+    synopsis="[--lock key|password] [--keep file|keyring|pass|vault|nowhere] [--vault URL] [OPTIONS]",
     examples=[
         ("At a terminal: it asks", "chatseal setup"),
         ("For a script: a new key in a file, and commands that find it", "chatseal setup --lock key --keep file"),
         ("The same, in the system's keyring under another name", "chatseal setup --lock key --keep keyring --name phone"),
         ("And a page to print, to keep in a safe", "chatseal setup --lock key --keep file --sheet sheet.pdf"),
+        (
+            "And let a vault keep it under a password as well",
+            "chatseal setup --lock key --keep file --vault https://vault.example --vault-user ada",
+        ),
         ("Use a key that there is already", "chatseal setup --lock key --use my.key"),
         ("From a key to a password", "chatseal setup --lock password"),
         ("No more", "chatseal setup --opt-out"),
@@ -53,10 +62,29 @@ GUESSED = (
 @click.option("--name", metavar="NAME", default="chatseal", show_default=True, help="Name of the key in the keyring or in pass.")
 @click.option("--use", metavar="K", type=FileName(), help="Set up with the key in this file instead of making one.")
 @click.option("--sheet", metavar="SHEET", type=FileName(), help="Also write a recovery sheet to print: .pdf, .svg or .html.")
+@click.option("--vault", "vault_url", metavar="URL", help="Also let this key vault keep the key, under a password.")
+@click.option("--vault-user", metavar="ID", help="Name of the account at the vault.")
+@click.option("--vault-token-file", metavar="F", type=FileName(), help="File with its token. Also: CHATSEAL_VAULT_TOKEN_FILE.")
+@click.option("--vault-fingerprint", metavar="TEXT", help="The vault's fingerprint: refuse any other.")
+@click.option("--vault-password-file", metavar="P", type=FileName(), help="File whose first line is the vault's new password.")
+@click.option("--weak", is_flag=True, help="Take a password for the vault that is easy to guess.")
 @click.option("--opt-out", is_flag=True, help="Remove the configuration. No key and no backup is touched.")
 @pass_output
 def command(
-    out: Output, lock: str | None, keep: str | None, key_out: str | None, name: str, use: str | None, sheet: str | None, opt_out: bool
+    out: Output,
+    lock: str | None,
+    keep: str | None,
+    key_out: str | None,
+    name: str,
+    use: str | None,
+    sheet: str | None,
+    vault_url: str | None,
+    vault_user: str | None,
+    vault_token_file: str | None,
+    vault_fingerprint: str | None,
+    vault_password_file: str | None,
+    weak: bool,
+    opt_out: bool,
 ) -> None:
     """Choose once how your backups are locked, so that other commands need no option for it.
 
@@ -74,6 +102,14 @@ def command(
         dialog.require_terminal("Name --lock and --keep, as in `chatseal setup --lock key --keep file`.")
     lock = lock or _ask_lock(before)
     _check_agreement(lock, keep, key_out, use, sheet)
+    vault = None
+    if vault_url is not None:
+        if lock == "password":
+            raise click.UsageError("a vault keeps a key: --vault is for --lock key")
+        check_vault_libraries()
+        vault = VaultSource(vault_url, vault_user, vault_token_file, None, vault_fingerprint)
+    elif keep == "vault" or any((vault_user, vault_token_file, vault_fingerprint, vault_password_file, weak)):
+        raise click.UsageError("name the vault, as in --vault https://vault.example")
     if sheet is not None:
         if lock == "password":
             raise click.UsageError("a password is not written down: --sheet is for a key")
@@ -89,13 +125,20 @@ def command(
             place = keep or dialog.choose("Where shall this machine keep the key?", _places())
             path = Path(key_out) if key_out else configuration.path().with_name("backup.key")
             _check_place(place, path, name)
-            key = _new_key(place, asked=asked)
+            key = _new_key(asked=asked, must_show=place == "nowhere" or (place == "vault" and sheet is None))
         # First on paper, then kept, then configured, each durably: whatever ends this here, no backup depends on a key that nobody has.
         sheet = sheet or (_ask_sheet() if asked else None)
+        if vault is None and asked:
+            vault = _ask_vault(needed=place == "vault")
+        record = None if vault is None else _register(key, vault, Asked(vault_password_file, None, None), out, weak=weak)
         if sheet is not None:
-            recovery_sheet(key, sheet)
+            recovery_sheet(key, sheet, vaults=[vault_place.on_sheet(record)] if record else [])
         try:
-            choice, kept = _keep(key, place, path, name)
+            if place == "vault":
+                assert record is not None
+                choice, kept = KeyChoice("vault", record.url), f"the vault at {escape(record.url)} gives it for the password"
+            else:
+                choice, kept = _keep(key, place, path, name)
         except BaseException:
             if sheet is not None:
                 out.warn(f"{sheet} shows a key that is kept nowhere else, and nothing was set up: delete it")
@@ -103,8 +146,9 @@ def command(
     where = configuration.write(Configuration(choice))
     if sheet is not None:
         out.advise(f"Print {escape(sheet)}, and then delete the file: whoever has it has the key.")
-    record = {"configuration": str(where), "lock": lock, "keep": choice.kind, "where": choice.value or None, "sheet": sheet}
-    out.result(record, f"backups are locked with a {lock} from now on; {kept}; configuration: {click.format_filename(where)}")
+    at = None if lock == "password" or record is None else vault_place.record(record)
+    found = {"configuration": str(where), "lock": lock, "keep": choice.kind, "where": choice.value or None, "sheet": sheet, "vault": at}
+    out.result(found, f"backups are locked with a {lock} from now on; {kept}; configuration: {click.format_filename(where)}")
     if lock == "password" and not asked:
         out.warn(" ".join(GUESSED.split()))
     _say_what_stays(out, before, choice)
@@ -134,11 +178,11 @@ def _ask_lock(before: Configuration) -> str:
     )
 
 
-def _new_key(keep: str, *, asked: bool) -> BackupKey:
+def _new_key(*, asked: bool, must_show: bool) -> BackupKey:
     """Make a key, and have it written down if somebody is there."""
     key = BackupKey.generate()
-    if asked or keep == "nowhere":
-        dialog.require_terminal("A key that is kept nowhere has to be shown; name another place with --keep.")
+    if asked or must_show:
+        dialog.require_terminal("A key that is kept nowhere here has to be shown, or put on a --sheet; or name another place with --keep.")
         dialog.say(f"\n{LOST}\n")
         dialog.show_key(key)
         dialog.prove(key)
@@ -189,6 +233,21 @@ def check_sheet(path: str) -> None:
     check_libraries()
 
 
+def _ask_vault(*, needed: bool) -> VaultSource | None:
+    """The vault that shall keep the key too; None for none."""
+    url = dialog.line("Its URL: ") if needed else dialog.ask("A key vault's URL, to keep the key under a password as well, or no", "no")
+    return None if url == "no" else VaultSource(url, dialog.line("Name of your account there: "))
+
+
+def _register(key: BackupKey, vault: VaultSource, password: Asked, out: Output, *, weak: bool) -> VaultPlace:
+    from chatseal.cli.vault.register import register
+
+    with vault.connect(out) as client:
+        done, place = register(client, vault, key, password, out, weak=weak)
+    assert done.announced is None
+    return place
+
+
 def _places() -> list[tuple[str, str]]:
     """The places that this machine has, each with a word on it."""
     places = ["file"]
@@ -199,7 +258,7 @@ def _places() -> list[tuple[str, str]]:
         pass
     if shutil.which("pass"):
         places.append("pass")
-    return [(place, KEEP[place]) for place in [*places, "nowhere"]]
+    return [(place, KEEP[place]) for place in [*places, "vault", "nowhere"]]
 
 
 def _check_place(keep: str, path: Path, name: str) -> None:
@@ -234,6 +293,7 @@ def _still_there(choice: KeyChoice) -> str:
         "file": f"The key file {escape(choice.value)} is still there.",
         "keyring": f"The key named {escape(choice.value)} is still in the keyring.",
         "command": "The key is still where the command found it.",
+        "vault": f"The vault at {escape(choice.value)} still keeps it.",
     }
     return places.get(choice.kind, "It is kept nowhere but with you.")
 

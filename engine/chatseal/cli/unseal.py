@@ -21,6 +21,7 @@ from chatseal.cli.streams import name_of, standard_input, standard_output
         ("Many files and folders into a folder, without their ending .seal", "chatseal unseal backup/ -o restored/ --key-file my.key"),
         ("A stream", "ssh nas cat chats.tar.seal | chatseal unseal - -o - --key-file my.key | tar x"),
         ("Only if its author sealed it", "chatseal unseal chat.db.seal -o chat.db --key-file my.key --from author.sign.pub"),
+        ("With the password of the vault that the file names", "chatseal unseal chat.db.seal -o chat.db --vault"),
         ("With a private key, what was sealed --to its public key", "chatseal unseal chat.db.seal -o chat.db --key-file home.key"),
     ],
 )
@@ -53,7 +54,7 @@ def command(
     many = are_many(sources, target)
     if many:
         check_folder(sources, target)
-    key, demanded = keys.openers(out), author(author_file, out)
+    key, demanded = keys.openers(out, sources), author(author_file, out)
     if many:
         bar = Bar(out, "unsealing")
         try:

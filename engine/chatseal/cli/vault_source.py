@@ -16,7 +16,6 @@ from chatseal.errors import IntegrityError, KeyFormatError, KeySourceError, Vaul
 from chatseal.format.vault_place import VaultPlace
 from chatseal.keys import key_file, sources
 from chatseal.keys.password import Password
-from chatseal.snapshots.places import state_folder
 
 if TYPE_CHECKING:
     from chatseal.vault.client import Recovered, VaultClient
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from chatseal.vault.pins import Pins
 
 TOKEN_VARIABLE = "CHATSEAL_VAULT_TOKEN_FILE"
-FROM_FILE = ""  # --vault without a URL
+NEAR_MAX = 16  # files that are looked into for a vault
 FOLDER = "vaults"
 
 
@@ -36,7 +35,7 @@ class VaultLibraryError(ChatsealError):
 
 @dataclass(frozen=True, slots=True)
 class VaultSource:
-    """What the options of one command say of a vault. `url` is FROM_FILE where a sealed file is to say it."""
+    """What the options of one command say of a vault. `url` is empty where a sealed file, or what this device remembers, is to say it."""
 
     url: str
     user: str | None = None
@@ -50,9 +49,10 @@ class VaultSource:
         A vault that this device has not met is asked for its fingerprint, and a person, or the option, says whether it is right. Only what
         a file says is not believed without one of them: anybody can have written it there."""
         check_libraries()
+        from chatseal.snapshots.places import state_folder
         from chatseal.vault.address import canonical
         from chatseal.vault.client import VaultClient
-        from chatseal.vault.pins import Pins
+        from chatseal.vault.pins import Pins, Sight
 
         memory = Pins(state_folder() / FOLDER)
         places = [] if self.url else _places(near)
@@ -60,7 +60,9 @@ class VaultSource:
         said = next((place for place in places if canonical(place.url) == url), None)
         key = self._service_key(url, memory, out, said)
         account = self.user or _only_account(url, memory)
-        return VaultClient(url, account, self._token(url), key, memory=memory)
+        # of an audit chain a file says nothing, and its generation is not remembered: anybody can have written it
+        sight = None if said is None else Sight(record_id=said.record_id, generation=said.generation, index=0, digest=bytes(32))
+        return VaultClient(url, account, self._token(url), key, memory=memory, said=sight)
 
     def _service_key(self, url: str, memory: "Pins", out: Output, said: VaultPlace | None) -> "ServiceKey":
         from chatseal.vault.client import first_key
@@ -133,7 +135,7 @@ def _places(files: Sequence[str]) -> list[VaultPlace]:
     from chatseal.sealing.holders import slots
 
     found: list[VaultPlace] = []
-    for file in files:
+    for file in files[:NEAR_MAX]:
         try:
             there = slots(file)
         except (IntegrityError, OSError):  # whoever opens it says what is wrong with it

@@ -44,9 +44,9 @@ def command(out: Output, sources: tuple[str, ...], keys: Keys, author_file: str 
     if len(sources) > 1 or Path(sources[0]).is_dir():
         check_no_dash(sources)
         bar = Bar(out, "verifying")
-        reports = _verify_many(files_in(sources), keys.openers(out), author(author_file, out), threads, memory, bar)
+        reports = _verify_many(files_in(sources), keys.openers(out, sources), author(author_file, out), threads, memory, bar)
         return report_all(reports, bar, out, "verified", sources)
-    key, demanded = keys.openers(out), author(author_file, out)
+    key, demanded = keys.openers(out, sources), author(author_file, out)
     source = sources[0]
     out.subject = name_of(source)
     with Bar(out, f"verifying {out.subject}") as bar:

@@ -64,11 +64,15 @@ class VaultClient:
     All raise VaultUnreachableError, VaultSignatureError, VaultMessageError, VaultRefusedError (VaultUnauthenticatedError, VaultWaitError,
     VaultNoRecordError), VaultBusyError, and VaultChangedError if *memory* knows better than what the vault says."""
 
-    def __init__(self, url: str, account: str, token: str, key: ServiceKey, *, memory: Pins | None = None) -> None:
-        """Connects to nothing yet. Raises VaultAddressError, VaultMessageError for what is no name, KeyFormatError for what is no token."""
+    def __init__(
+        self, url: str, account: str, token: str, key: ServiceKey, *, memory: Pins | None = None, said: Sight | None = None
+    ) -> None:
+        """Connects to nothing yet. *said* is what a file claims to have been there: held against the vault, and not remembered.
+
+        Raises VaultAddressError, VaultMessageError for what is no name, KeyFormatError for what is no token."""
         messages.encode(messages.AskStatus(nonce=bytes(NONCE_LEN), account=account))
         self._channel = Channel(url, token)
-        self.account, self._key, self._memory = account, key, memory
+        self.account, self._key, self._memory, self._said = account, key, memory, said
         self.url = self._channel.url
 
     def close(self) -> None:
@@ -93,8 +97,9 @@ class VaultClient:
         """What the vault knows of the account. Costs nothing."""
         before = self._sight()
         status = self._ask(messages.AskStatus(nonce=_nonce(), account=self.account), StatusAnswer)
-        if before is not None:
-            pins.check(before, status, self.url)
+        for seen in (before, self._said):
+            if seen is not None:
+                pins.check(seen, status, self.url)
         if self._memory is not None:
             self._memory.see(self.url, self.account, pins.sight_of(status))
         return status

@@ -3,86 +3,16 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pexpect
-import pytest
 
 import chatseal
 from chatseal import BackupKey
-from chatseal.cli.app import chatseal as app
-from chatseal.vault.address import canonical
-from chatseal.vault.pins import Pins
 from chatseal.vault.rehearsal import Rehearsal, keep, read
-from cli.command import COMMAND, Ran, environment, started
+from cli.command import COMMAND, started
+from vault.client.commands import PASSWORD, Vault, forget, private
 from vault.service.running import Running
-
-PASSWORD, OTHER = "correct lamp battery ostrich", "another lamp battery ostrich"
-Vault = Callable[..., Ran]
-
-
-def private(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(0o600)
-    return path
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    places = {f"CHATSEAL_{name}_DIR": str(tmp_path / name.lower()) for name in ("STATE", "CACHE")}
-    return environment(**places, PYTHONWARNINGS="error")
-
-
-@pytest.fixture
-def here(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Runs `chatseal` with words, in this process: a start of the interpreter costs more than all else."""
-
-    def run(*words: str | Path, **changes: str) -> Ran:
-        with monkeypatch.context() as patched:
-            for variable, value in {**env, **changes}.items():
-                if variable.startswith("CHATSEAL_"):
-                    patched.setenv(variable, value)
-            capsys.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                app.main(list(map(str, words)))
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, said.out.encode(), said.err)
-
-    return run
-
-
-@pytest.fixture
-def vault(service: Running, name: str, tmp_path: Path, here: Callable[..., Ran]) -> Iterator[Vault]:
-    """Runs `chatseal vault COMMAND` for an account at a vault that the device knows, and looks for its secrets in what it says."""
-    Pins(tmp_path / "state" / "vaults").trust(canonical(service.url), service.key)
-    token = private(tmp_path / "token", service.tokens[name] + "\n")
-    private(tmp_path / "password", PASSWORD + "\n")
-    private(tmp_path / "other", OTHER + "\n")
-    secrets = [service.tokens[name], PASSWORD, OTHER]
-
-    def run(command: str, *words: str | Path, **changes: str) -> Ran:
-        named = {"CHATSEAL_VAULT_TOKEN_FILE": str(token), **changes}
-        ran = here("vault", command, "--vault", service.url, "--user", name, *words, **named)
-        assert not any(secret.encode() in ran.out or secret in ran.err for secret in secrets)
-        return ran
-
-    yield run
-    for file in (tmp_path / "state").rglob("*.json"):
-        assert not any(secret in file.read_text() for secret in secrets)
-
-
-def forget(tmp_path: Path) -> None:
-    """The device has not met the vault."""
-    for file in (tmp_path / "state").rglob("*.json"):
-        file.unlink()
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    BackupKey.generate().write(tmp_path / "my.key")
-    return tmp_path / "my.key"
 
 
 def digits(path: Path) -> str:

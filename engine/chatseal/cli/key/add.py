@@ -38,7 +38,7 @@ def command(out: Output, targets: tuple[str, ...], keys: Keys, new: Keys) -> int
     key: it would get a second slot, which does no harm.
     """
     check_named(new)
-    openers, holders = keys.openers(out), new.holders(out)
+    openers, holders = keys.openers(out, targets), new.holders(out, beside=False)
     return change_all(
         targets,
         lambda target, progress: chatseal.add_holder(target, openers, holders, progress=progress),

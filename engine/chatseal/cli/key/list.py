@@ -41,7 +41,7 @@ def command(out: Output, target: str, keys: Keys) -> None:
 
     The payload is not read; `chatseal verify` does that.
     """
-    openers = keys.openers(out) if keys else []
+    openers = keys.openers(out, [target]) if keys else []
     out.subject = target
     found = chatseal.slots(target, openers)
     names = keys.names

@@ -49,7 +49,7 @@ def command(out: Output, targets: tuple[str, ...], keys: Keys, gone: Keys, slots
         raise click.UsageError("nobody is named to remove; give --remove-key-file or --slot")
     if slots and are_many(targets):
         raise click.UsageError("the slots of several files have numbers of their own; name the key that shall go with --remove-key-file")
-    openers = keys.openers(out)
+    openers = keys.openers(out, targets)
     named: list[int | Opener] = [*slots, *(gone.openers(out) if gone else ())]
     return change_all(
         targets,

@@ -53,7 +53,7 @@ def command(
     What this cannot undo: copies of the old file still open with the old key. Delete them.
     """
     check_named(new)
-    openers, holders = keys.openers(out), new.holders(out)
+    openers, holders = keys.openers(out, targets), new.holders(out)
     return change_all(
         targets,
         lambda target, progress: chatseal.rotate_key(

@@ -9,7 +9,7 @@ from chatseal import BackupKey, errors
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key import SHEET
 from chatseal.cli.key.files import nothing_overwritten
-from chatseal.cli.key_options import Keys, opening_keys
+from chatseal.cli.key_options import Keys, printed_key
 from chatseal.cli.options import DASH, target_option
 from chatseal.cli.output import Output
 from chatseal.cli.streams import standard_output
@@ -57,7 +57,7 @@ def _refused_as_usage() -> Iterator[None]:
 @click.option("--store", "stores", metavar="TEXT", multiple=True, help="Where backups are. Can be given several times.")
 @click.option("--vault", "vaults", metavar="TEXT", multiple=True, help="Where a key vault is. Can be given several times.")
 @click.option("--paper", type=click.Choice(PAPERS), default=PAPERS[0], show_default=True, help="What it is printed on.")
-@opening_keys
+@printed_key
 @pass_output
 def command(out: Output, target: str, name: str, stores: tuple[str, ...], vaults: tuple[str, ...], paper: str, keys: Keys) -> None:
     """Put a backup key on one page: its 64 digits in numbered groups, a QR code, what it opens and how, and room for notes.

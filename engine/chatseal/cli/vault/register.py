@@ -1,5 +1,7 @@
 """`chatseal vault register`: a backup key under a password."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chatseal import BackupKey
@@ -15,6 +17,9 @@ from chatseal.cli.vault_source import VaultSource
 from chatseal.errors import TargetExistsError
 from chatseal.format.vault_place import VaultPlace
 from chatseal.snapshots.places import state_folder
+
+if TYPE_CHECKING:
+    from chatseal.vault.client import Registered, VaultClient
 
 
 @click.command(
@@ -52,24 +57,44 @@ def command(
     key = one_backup_key(keys, out)
     signer = BackupKey.from_file(old_key_file).secret if old_key_file else None
     with vault.connect(out) as client:
-        if not replaces and client.status().record is not None:
-            error = TargetExistsError("the vault has a record of this account already")
-            raise error.with_remedy("`chatseal vault change-password` changes its password; --replace puts this key in its place.")
-        chosen = password.new(known_words(vault, client.account), out, weak=weak)
-        out.note("stretching the password")
-        done = client.register(key.secret, chosen, signer=signer, announce=announces)
+        done, place = register(client, vault, key, password, out, weak=weak, replaces=replaces, signer=signer, announces=announces)
         record: dict[str, object] = {"vault": client.url, "user": client.account, "announced": done.announced}
         if done.announced is not None:
             text = f"announced: from {moment(done.announced)} on the same command does it; until then the old password and key hold"
             out.result(record, text)
             return
-        place = VaultPlace(client.url, client.fingerprint, done.record_id, done.generation)
-    begin_rehearsals()
     out.result({**record, **vault_place.record(place)}, f"the vault keeps the key: {vault_place.words(place)}")
     out.advise(
         f"Note for the recovery sheet: chatseal key sheet --vault '{vault_place.on_sheet(place)}'. Keep the 64 digits as well: whoever has "
         "the account's token can use up the ten guesses."
     )
+
+
+def register(
+    client: "VaultClient",
+    vault: VaultSource,
+    key: BackupKey,
+    password: Asked,
+    out: Output,
+    *,
+    weak: bool,
+    replaces: bool = False,
+    signer: memoryview | None = None,
+    announces: bool = False,
+) -> tuple["Registered", VaultPlace]:
+    """Register *key* under a new password, and begin to rehearse it. Raises TargetExistsError where there is a record, unless it *replaces*
+    that."""
+    if not replaces and client.status().record is not None:
+        error = TargetExistsError("the vault has a record of this account already")
+        raise error.with_remedy(
+            "`chatseal vault change-password` changes its password; `chatseal vault register --replace` puts another key in its place."
+        )
+    chosen = password.new(known_words(vault, client.account), out, weak=weak)
+    out.note("stretching the password")
+    done = client.register(key.secret, chosen, signer=signer, announce=announces)
+    if done.announced is None:
+        begin_rehearsals()
+    return done, VaultPlace(client.url, client.fingerprint, done.record_id, done.generation)
 
 
 def begin_rehearsals() -> None:
