@@ -13,8 +13,9 @@ def amount(size: float) -> str:
 
 
 def count(number: int, what: str) -> str:
-    """*number* of *what*, of which several have an s: "1 core", "2 cores"."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    """*number* of *what*, of which several have an s: "1 core", "2 cores", "3 passes"."""
+    ending = "" if number == 1 else "es" if what.endswith("s") else "s"
+    return f"{number} {what}{ending}"
 
 
 def rate(bytes_per_second: float) -> str:

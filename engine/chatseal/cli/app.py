@@ -51,7 +51,7 @@ class App(Table):
         if instruction := os.environ.get(COMPLETE_VAR):
             sys.exit(shell_complete(self, {"obj": Output()}, name, COMPLETE_VAR, instruction))
         output.prepare()
-        out = Output()
+        out = Output(name)
         try:
             with StoppedBySignals():
                 code = self._run(out, name, words)

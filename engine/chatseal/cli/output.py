@@ -14,9 +14,10 @@ from chatseal.cli.words import Failure, escape, explain
 
 
 class Output:
-    """What one run of the command says, and how: `json`, `quiet` and `debug` are the options of these names."""
+    """What one run of the command *name* says, and how: `json`, `quiet` and `debug` are the options of these names."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "chatseal") -> None:
+        self.name = name
         self.json = False
         self.quiet = False
         self.debug = os.environ.get("CHATSEAL_DEBUG", "0") not in ("", "0")
@@ -40,7 +41,7 @@ class Output:
 
     def warn(self, message: str) -> None:
         """Something that does not stop the work but should not stay so."""
-        self._line(json.dumps({"warning": message}) if self.json else f"chatseal: warning: {escape(message)}", err=True)
+        self._line(json.dumps({"warning": message}) if self.json else f"{self.name}: warning: {escape(message)}", err=True)
 
     def advise(self, text: str) -> None:
         """What a person should know after the result; scripts have it in the documents."""
@@ -63,7 +64,7 @@ class Output:
 
     def tell(self, failure: Failure) -> None:
         """One failure, of the command or of one file of many."""
-        self._line(json.dumps(failure.record()) if self.json else failure.lines(), err=True)
+        self._line(json.dumps(failure.record()) if self.json else failure.lines(self.name), err=True)
 
     def _line(self, text: str, *, err: bool) -> None:
         if self.make_room is not None:

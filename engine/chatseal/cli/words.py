@@ -70,9 +70,9 @@ class Failure:
         """For --json."""
         return asdict(self)
 
-    def lines(self) -> str:
-        """For people: one line, and the remedy below it."""
-        return f"chatseal: {self.message}" + (f"\n  {self.remedy}" if self.remedy else "")
+    def lines(self, command: str) -> str:
+        """For people, from *command*: one line, and the remedy below it."""
+        return f"{command}: {self.message}" + (f"\n  {self.remedy}" if self.remedy else "")
 
 
 def escape(text: str) -> str:
