@@ -18,6 +18,7 @@ def main() -> NoReturn:
         from chatseal.cli.output import Output
 
         missing = ChatsealError(f"a vault needs {error.name}, which is not installed")
-        raise SystemExit(Output("chatseal-vault").failed(missing.with_remedy('`pip install "chatseal[vault-server]"` installs it.'))) from None
+        out = Output("chatseal-vault")
+        raise SystemExit(out.failed(missing.with_remedy('`pip install "chatseal[vault-server]"` installs it.'))) from None
     chatseal_vault.main(prog_name="chatseal-vault")
     raise AssertionError("main exits")
