@@ -75,7 +75,7 @@ def requests(draw: some.DrawFn) -> tuple[type[messages.Ask], bytes]:
     return kind, body
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(request=requests(), is_shown=some.booleans())
 def test_what_the_description_allows_and_what_it_does_not(
     service: Running, request: tuple[type[messages.Ask], bytes], is_shown: bool
@@ -93,7 +93,7 @@ def test_what_the_description_allows_and_what_it_does_not(
 def quiet(service: Running) -> bool:
     """Whether the journal holds lines of ours alone, and none of them of a bug."""
     text = service.journal.read_text()
-    return "Traceback" not in text and not any(line["message"] in ("bug", "cannot answer") for line in service.lines())
+    return not any(sign in text for sign in ("Traceback", '"message": "bug"', '"message": "cannot answer"'))
 
 
 def memory(service: Running) -> int:
