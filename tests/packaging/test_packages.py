@@ -76,6 +76,19 @@ def test_the_sdist_has_all_that_a_build_and_a_test_run_need(packages: Path) -> N
     assert not [name for name in names if name.endswith((".so", ".pyc", ".o")) or "__pycache__" in name]
 
 
+def test_sdist_and_wheel_have_the_vaults_page_and_what_it_was_built_with(packages: Path, wheel: Path) -> None:
+    (sdist,) = packages.glob("*.tar.gz")
+    page = Path("chatseal/vault/service/page")
+    due = {(page / path.relative_to(ROOT / "engine" / page)).as_posix() for path in (ROOT / "engine" / page).rglob("*") if path.is_file()}
+    assert {f"{page.as_posix()}/{name}" for name in ("index.html", "page.js", "page.css", "icon.svg")} <= due
+    with zipfile.ZipFile(wheel) as archive:
+        assert due <= set(archive.namelist())
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"engine/{name}" for name in due} <= names
+    assert {"bench/page/package-lock.json", "bench/page/vendor.py"} <= names
+
+
 def test_the_wheel_has_the_core_its_types_and_no_sources(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
