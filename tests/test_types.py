@@ -19,7 +19,19 @@ EXAMPLES = Path(__file__).with_name("api_examples.py")
 
 PROMISE = {
     "constants": {"__version__"},
-    "keys": {"Argon2Cost", "BackupKey", "Password", "PrivateKey", "PublicKey", "Repair", "SigningKey", "VerifyingKey", "repair_key"},
+    "keys": {
+        "Argon2Cost",
+        "BackupKey",
+        "Password",
+        "PrivateKey",
+        "PublicKey",
+        "Repair",
+        "SigningKey",
+        "VaultKey",
+        "VaultPlace",
+        "VerifyingKey",
+        "repair_key",
+    },
     "holders": {"add_holder", "remove_holder", "rotate_key", "slots"},
     "snapshots": {"BackupOptions", "CaptureOptions", "Entry", "Patterns", "RestoreOptions", "Snapshot", "Store"},
     "work": {"open", "seal", "seal_bytes", "seal_chunks", "seal_many", "unseal", "unseal_bytes", "unseal_chunks", "unseal_many", "verify"},

@@ -38,12 +38,14 @@ from chatseal.errors import (
 )
 from chatseal.events import Backup, Checked, Difference, FileReport, HolderChange, Progress, Restored, SlotReport, Summary, TableDifference
 from chatseal.format.argon2 import Argon2Cost
+from chatseal.format.vault_place import VaultPlace
 from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.key_pair import PrivateKey, PublicKey
 from chatseal.keys.password import Password
 from chatseal.keys.repair import Repair
 from chatseal.keys.sheet.recovery_sheet import recovery_sheet
 from chatseal.keys.signing_key import SigningKey, VerifyingKey
+from chatseal.keys.vault_key import VaultKey
 from chatseal.sealing.file import open
 from chatseal.sealing.holders import add_holder, remove_holder, rotate_key, slots
 from chatseal.sealing.many import seal_many, unseal_many
@@ -118,6 +120,8 @@ __all__ = [
     "TrailingBytesError",
     "TruncatedError",
     "UnsafePathError",
+    "VaultKey",
+    "VaultPlace",
     "VerifyingKey",
     "WrongKeyError",
     "__version__",
