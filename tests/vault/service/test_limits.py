@@ -135,3 +135,33 @@ def test_too_many_requests_are_refused_before_anything_is_counted(place: Path) -
         assert Person(service, "grandpa").status().generation == 0
     finally:
         service.stop()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("begin", "letter", "last"),
+    [
+        (b"", b"", b""),
+        (b"POST /v1/status HTTP/1.1\r\nX: ", b"a", b""),
+        (b"POST /v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n", b" ", b"HTTP/1.1 408 "),
+    ],
+    ids=["says nothing", "headers", "body"],
+)
+def test_who_sends_a_letter_a_second_is_sent_away_after_ten(service: Running, begin: bytes, letter: bytes, last: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=1) as connection:
+        connection.sendall(begin)
+        answer, turns = b"", 0
+        while turns < 40:
+            turns += 1
+            try:
+                piece = connection.recv(65536)
+                answer += piece
+                if not piece:
+                    break
+            except TimeoutError:
+                connection.sendall(letter)
+            except ConnectionResetError:
+                break
+        assert 5 < turns < 30
+        assert answer.startswith(last)
+        assert bool(answer) == bool(last)

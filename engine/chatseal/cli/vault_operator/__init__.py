@@ -1,8 +1,9 @@
 """`chatseal-vault`: the commands of whoever runs a vault. One file a command, and no logic of the engine."""
 
+from importlib.util import find_spec
 from typing import NoReturn
 
-from chatseal.errors import ChatsealError
+NEEDED = ("msgspec", "opaque_snake", "starlette", "uvicorn", "prometheus_client")  # of the extra `vault-server`
 
 
 def main() -> NoReturn:
@@ -10,15 +11,13 @@ def main() -> NoReturn:
     from chatseal.cli import core_dump
 
     core_dump.turn_off()
-    try:
-        from chatseal.cli.vault_operator.app import chatseal_vault
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("chatseal"):
-            raise
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
         from chatseal.cli.output import Output
+        from chatseal.errors import ChatsealError
 
-        missing = ChatsealError(f"a vault needs {error.name}, which is not installed")
-        out = Output("chatseal-vault")
-        raise SystemExit(out.failed(missing.with_remedy('`pip install "chatseal[vault-server]"` installs it.'))) from None
+        error = ChatsealError(f"a vault needs {', '.join(missing)}, not installed here")
+        raise SystemExit(Output().failed(error.with_remedy('`pip install "chatseal[vault-server]"` installs what it needs.')))
+    from chatseal.cli.vault_operator.app import chatseal_vault
+
     chatseal_vault.main(prog_name="chatseal-vault")
     raise AssertionError("main exits")

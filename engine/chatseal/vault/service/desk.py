@@ -55,7 +55,11 @@ class Desk:
                 answer = refusal("malformed")
             else:
                 answer, account = self._answer(ask, authorization, address)
-        made = self.signed(kind, body, answer)
+        try:
+            made = self.signed(kind, body, answer)
+        except Exception as error:  # an answer that is none of the protocol's: a bug again
+            log.critical("bug", extra={"operation": kind.operation, "error": type(error).__name__, "where": _where(error)})
+            made = self.signed(kind, body, refusal("unavailable"))
         self._tell(kind, made, account, address, began)
         return made
 
@@ -105,9 +109,11 @@ class Desk:
                 self._names.popitem(last=False)
 
     def _tell(self, kind: type[Ask], made: Reply, account: bytes, address: str, began: float) -> None:
-        if not log.isEnabledFor(logging.INFO):
+        level = logging.DEBUG if made.outcome == "rate" else logging.INFO  # a flood fills no disk
+        if not log.isEnabledFor(level):
             return
-        log.info(
+        log.log(
+            level,
             "answered",
             extra={
                 "operation": kind.operation,
