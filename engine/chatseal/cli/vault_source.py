@@ -123,7 +123,7 @@ def recover(client: "VaultClient", password: Password, out: Output) -> "Recovere
 
 def check_libraries() -> None:
     """Raise VaultLibraryError where what talks to a vault is missing."""
-    for name in ("httpx", "msgspec", "opaque_snake"):
+    for name in ("httpx", "msgspec", "opaque_snake", "zxcvbn"):
         try:
             __import__(name)
         except ImportError:
