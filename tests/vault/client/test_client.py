@@ -99,6 +99,15 @@ def test_a_record_is_deleted_at_once_with_its_key_and_announced_without(client: 
     assert kinds == ["registered", "announced", "destroyed", "registered"]
 
 
+def test_a_history_of_several_answers_is_read_to_its_end(client: VaultClient, liar: Liar) -> None:
+    secret = kept(client)
+    for _ in range(10):
+        client.delete(None)
+        client.withdraw(secret.view)
+    assert [event.event for event in client.history()] == ["registered", *10 * ["announced", "withdrawn"]]
+    assert liar.operations.count("history") == 2
+
+
 def test_an_account_without_a_record_is_told_so(client: VaultClient) -> None:
     with pytest.raises(VaultNoRecordError, match="no record"):
         client.recover(RIGHT)
