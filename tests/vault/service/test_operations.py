@@ -106,6 +106,48 @@ def test_a_deletion_is_announced_or_signed_and_leaves_a_tombstone_that_gives_way
     assert person.register(signed=True).generation == found.generation + 1
 
 
+def test_whoever_has_the_account_alone_signs_nothing(person: Person) -> None:
+    person.register()
+    thief = Person(person.service, person.name)  # the token, another secret
+    thief.status()
+    with pytest.raises(RefusedError, match="not-allowed"):
+        thief.register(WRONG, signed=True)
+    signed_for_another = _changed(person.registration(WRONG, signed=True), wrapped=bytes(104))
+    with pytest.raises(RefusedError, match="not-allowed"):
+        person.ask(signed_for_another, messages.RegisterFinishAnswer)
+    assert thief.register(WRONG).announced is not None
+    for withdraw in (thief.sign(OwnerOperation.WITHDRAW), person.sign(OwnerOperation.DELETE), bytes(64)):
+        ask = messages.AskWithdraw(
+            nonce=nonce(), account=person.name, record_id=person.record_id, generation=person.generation, signature=withdraw
+        )
+        with pytest.raises(RefusedError, match="not-allowed"):
+            person.ask(ask, messages.WithdrawAnswer)
+    deletion = messages.AskDelete(
+        nonce=nonce(),
+        account=person.name,
+        record_id=person.record_id,
+        generation=person.generation,
+        signature=thief.sign(OwnerOperation.DELETE),
+    )
+    with pytest.raises(RefusedError, match="not-allowed"):
+        thief.ask(deletion, messages.DeleteAnswer)
+    found = person.status().record
+    assert found is not None
+    assert found.announcement is not None
+    assert person.recover() == person.secret
+    gone = messages.AskDelete(
+        nonce=nonce(),
+        account=person.name,
+        record_id=person.record_id,
+        generation=person.generation,
+        signature=person.sign(OwnerOperation.DELETE),
+    )
+    person.ask(gone, messages.DeleteAnswer)
+    thief.status()
+    with pytest.raises(RefusedError, match="not-allowed"):
+        thief.register(WRONG, signed=True)
+
+
 def test_registrations_that_are_refused(person: Person) -> None:
     with pytest.raises(RefusedError, match="too-cheap"):
         person.register(stretch=Stretch(19 << 10, 1))
