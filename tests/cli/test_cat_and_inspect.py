@@ -61,6 +61,7 @@ def test_inspect_without_a_key_shows_what_anybody_sees(run: Run, keys: Path, sea
         "version": "chatseal/v1",
         "kind": "sealed",
         "slots": {"key": 1},
+        "vaults": [],
         "header_bytes": 4096,
         "size_line": length,
         "payload_bytes": length,
