@@ -5,7 +5,7 @@ for a connection that breaks off. With `before`, the request does not reach the 
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -65,8 +65,9 @@ def lying(target: int) -> Iterator[Liar]:
                 if name not in ("content-length", "connection", "transfer-encoding"):
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(shown.body)))
-            self.end_headers()
-            self.wfile.write(shown.body)
+            with suppress(ConnectionError):  # who has read enough of it hangs up
+                self.end_headers()
+                self.wfile.write(shown.body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
