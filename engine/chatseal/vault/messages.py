@@ -25,19 +25,28 @@ EVENTS_MAX = 16  # of one answer; their longest spelling fits
 
 _PRINTED = r"^[!-~]+(?![\s\S])"  # ASCII without spaces, to the end: a dollar sign would let a line end follow
 
-Nonce = Annotated[bytes, Meta(min_length=NONCE_LEN, max_length=NONCE_LEN)]
-RecordId = Annotated[bytes, Meta(min_length=RECORD_ID_LEN, max_length=RECORD_ID_LEN)]
-AttemptId = Annotated[bytes, Meta(min_length=ATTEMPT_ID_LEN, max_length=ATTEMPT_ID_LEN)]
-Request = Annotated[bytes, Meta(min_length=REQUEST_LEN, max_length=REQUEST_LEN)]
-Response = Annotated[bytes, Meta(min_length=RESPONSE_LEN, max_length=RESPONSE_LEN)]
-Upload = Annotated[bytes, Meta(min_length=UPLOAD_LEN, max_length=UPLOAD_LEN)]
-Ke1 = Annotated[bytes, Meta(min_length=KE1_LEN, max_length=KE1_LEN)]
-Ke2 = Annotated[bytes, Meta(min_length=KE2_LEN, max_length=KE2_LEN)]
-Ke3 = Annotated[bytes, Meta(min_length=KE3_LEN, max_length=KE3_LEN)]
-Wrapped = Annotated[bytes, Meta(min_length=WRAPPED_LEN, max_length=WRAPPED_LEN)]
-PublicKey = Annotated[bytes, Meta(min_length=PUBLIC_LEN, max_length=PUBLIC_LEN)]
-Signature = Annotated[bytes, Meta(min_length=SIGNATURE_LEN, max_length=SIGNATURE_LEN)]
-Hash = Annotated[bytes, Meta(min_length=HEAD_LEN, max_length=HEAD_LEN)]
+
+def exactly(length: int) -> Meta:
+    """So many bytes, for the description with the one spelling that base64 has of them."""
+    whole, rest = divmod(length, 3)
+    ending = ("", "[A-Za-z0-9+/][AQgw]==", "[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=")[rest]
+    pattern = f"^[A-Za-z0-9+/]{{{4 * whole}}}{ending}$"
+    return Meta(min_length=length, max_length=length, extra_json_schema={"pattern": pattern})
+
+
+Nonce = Annotated[bytes, exactly(NONCE_LEN)]
+RecordId = Annotated[bytes, exactly(RECORD_ID_LEN)]
+AttemptId = Annotated[bytes, exactly(ATTEMPT_ID_LEN)]
+Request = Annotated[bytes, exactly(REQUEST_LEN)]
+Response = Annotated[bytes, exactly(RESPONSE_LEN)]
+Upload = Annotated[bytes, exactly(UPLOAD_LEN)]
+Ke1 = Annotated[bytes, exactly(KE1_LEN)]
+Ke2 = Annotated[bytes, exactly(KE2_LEN)]
+Ke3 = Annotated[bytes, exactly(KE3_LEN)]
+Wrapped = Annotated[bytes, exactly(WRAPPED_LEN)]
+PublicKey = Annotated[bytes, exactly(PUBLIC_LEN)]
+Signature = Annotated[bytes, exactly(SIGNATURE_LEN)]
+Hash = Annotated[bytes, exactly(HEAD_LEN)]
 Ticket = Annotated[bytes, Meta(min_length=16, max_length=TICKET_MAX)]  # the service's own; a client gives it back as it is
 Account = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTED)]
 Generation = Annotated[int, Meta(ge=1, le=2**53 - 1)]  # what a browser's numbers hold
@@ -45,7 +54,7 @@ Guesses = Annotated[int, Meta(ge=0, le=GUESSES)]
 Time = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Seconds = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Origin = Annotated[bytes, Meta(min_length=ORIGIN_LEN, max_length=ORIGIN_LEN)]  # a mac of the address: the same place looks the same
+Origin = Annotated[bytes, exactly(ORIGIN_LEN)]  # a mac of the address: the same place looks the same
 
 
 class _Hidden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
