@@ -1,8 +1,10 @@
 """Nothing secret is written anywhere: journal at debug level, arguments, environment, files. What is planted is found."""
 
 import base64
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,41 @@ def test_no_secret_is_written_anywhere(place: Path) -> None:
         for spelling in spellings(secret):
             assert found_in({"journal": b"before" + spelling + b"after"}, {name: secret}) == {(name, "journal")}
     assert found_in(places, {"record id": person.record_id}) != set()  # what is no secret is there, and is found
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/self/mem").exists(), reason="only root reads another process's memory")
+def test_the_service_never_has_password_key_or_export_key_in_its_memory(place: Path) -> None:
+    """All of its memory, which is more than a core file would have."""
+    files, tokens = made(place, "grandma")
+    with serving(files, tokens) as service:
+        person = Person(service, "grandma")
+        person.register()
+        login, ask = person.login_start()
+        begun = person.ask(ask, messages.LoginStartAnswer)
+        ke3, export_key = login.finish(begun.ke2)
+        person.ask(person.login_finish(begun.attempt, ke3), messages.LoginFinishAnswer)
+        memory = {"memory": memory_of(service.process.pid)}
+        secrets = {
+            "password": RIGHT.encode(),
+            "stretched": bytes(stretched(RIGHT, person.record_id).view),
+            "secret": person.secret,
+            "export key": bytes(export_key.view),
+        }
+        assert found_in(memory, secrets) == set()
+        mac, epoch = _of_the_token(files.token)  # what it must have, and why a core file is forbidden to it
+        assert found_in(memory, {"mac key": mac, "epoch key": epoch}) == {("mac key", "memory"), ("epoch key", "memory")}
+
+
+def memory_of(process: int) -> bytes:
+    """Every readable byte of a process."""
+    found = []
+    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+            begin, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if line.split()[1].startswith("r") and "[v" not in line:
+                with suppress(OSError):
+                    found.append(os.pread(memory.fileno(), end - begin, begin))
+    return b"".join(found)
 
 
 def _of_the_token(path: Path) -> tuple[bytes, bytes]:
