@@ -18,7 +18,7 @@ from chatseal.snapshots.scan import Batch
 from chatseal.snapshots.sealed_store import SealedStore
 
 PLAIN = 32 << 20  # bytes of plaintext after which a pack is closed
-FRAME_SIZE = 256 << 10  # docs/design/packs.md
+FRAME_SIZE = 512 << 10  # docs/design/packs.md
 
 
 class Part(NamedTuple):
