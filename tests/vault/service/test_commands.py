@@ -66,7 +66,7 @@ def test_from_nothing_to_a_recovered_secret(place: Path) -> None:
         run("accounts", "remove", "grandma", "--folder", folder)
         with pytest.raises(RefusedError, match="unauthenticated"):
             person.status()
-        events = run("audit", "--folder", folder, "--account", "grandma", "--json").stdout.splitlines()
+        events = run("audit", "verify", "--folder", folder, "--account", "grandma", "--json").stdout.splitlines()
         assert [json.loads(line)["event"] for line in events[:-1]] == ["registered", "claimed", "succeeded"]
         assert json.loads(events[-1])["whole"] is True
         assert "registered" in run("audit", "--folder", folder, "--events").stdout

@@ -19,20 +19,22 @@ PAGE = 1000
 
 @click.command(
     cls=Command,
-    synopsis="--folder DIR [--events] [--account NAME] [--since INDEX]",
+    synopsis="[verify] --folder DIR [--events] [--account NAME] [--since INDEX]",
     examples=[
-        ("Check the log from its first entry to the anchor", "chatseal-vault audit --folder /srv/vault"),
+        ("Check the log from its first entry to the anchor", "chatseal-vault audit verify --folder /srv/vault"),
         ("What happened to somebody's record", "chatseal-vault audit --folder /srv/vault --account grandma"),
         ("Everything, for another program", "chatseal-vault audit --folder /srv/vault --events --json"),
     ],
 )
+@click.argument("verify", type=click.Choice(["verify"]), required=False)
 @vault_options
 @click.option("--events", is_flag=True, help="Show the events, the oldest first.")
 @click.option("--account", metavar="NAME", help="Show the events of this account alone.")
 @click.option("--since", metavar="INDEX", type=click.IntRange(1), default=1, help="Show events from this index on.")
 @pass_output
-def command(out: Output, files: Files, events: bool, account: str | None, since: int) -> None:
-    """Check the database and the whole chain of its audit log, that it holds what the anchor has seen, and show the head.
+def command(out: Output, files: Files, verify: str | None, events: bool, account: str | None, since: int) -> None:
+    """Check the database and the whole chain of its audit log, that it holds what the anchor has seen, and show the head. `verify` may be
+    said or left out: nothing is shown that is not checked.
 
     Every event is chained to all before it: whoever wrote down a head can tell later whether anything before it was changed. Accounts
     stand in the log as hashes; with the token a name is turned into its own.
