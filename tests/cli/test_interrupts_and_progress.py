@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chatseal.cli.interruption import Interruptible
 from cli.command import COMMAND, PATIENCE, Ran, environment
 
 SEAL = ["seal", "-", "-o", "x.seal"]
@@ -107,3 +108,21 @@ def test_no_bar_where_standard_error_is_no_terminal(here: Path, my: Path) -> Non
         assert running.stderr is not None
         assert running.stderr.read() == b""
         assert running.wait(PATIENCE) == 0
+
+
+class Finalized:
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+        for _ in range(100):
+            pass
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_an_interruption_that_falls_into_a_finalizer_is_heard_after_it(number: signal.Signals) -> None:
+    with Interruptible():
+        Finalized(number)
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(PATIENCE)

@@ -17,6 +17,6 @@ def main() -> NoReturn:
 
     core_dump.turn_off()  # here and not in the app: whoever calls the app inside a process of theirs decides about that process
     from chatseal.cli.app import chatseal
+    from chatseal.cli.interruption import be
 
-    chatseal.main(prog_name="chatseal")
-    raise AssertionError("main exits")
+    be(chatseal, "chatseal")

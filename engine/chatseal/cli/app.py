@@ -1,10 +1,8 @@
 """App: the command `chatseal`. Its commands are a table, so that `--help` loads none of them."""
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -13,6 +11,7 @@ from click.shell_completion import shell_complete
 from chatseal._version import VERSION
 from chatseal.cli import output
 from chatseal.cli.command import Table
+from chatseal.cli.interruption import Interruptible
 from chatseal.cli.output import Output
 from chatseal.cli.reminder import remind
 
@@ -53,7 +52,7 @@ class App(Table):
         output.prepare()
         out = Output(name)
         try:
-            with StoppedBySignals():
+            with Interruptible():
                 code = self._run(out, name, words)
         except BaseException as error:
             out.json = out.json or (isinstance(error, click.UsageError) and "--json" in words)
@@ -69,22 +68,6 @@ class App(Table):
                 return code
         except click.exceptions.Exit as asked:  # by --help and --version
             return asked.exit_code
-
-
-class StoppedBySignals:
-    """Inside the block, a request to end is an interruption like Ctrl-C, so that nothing incomplete is left behind."""
-
-    def __enter__(self) -> None:
-        self._before = {}
-        for name in ("SIGTERM", "SIGHUP"):
-            with suppress(AttributeError, ValueError):  # not on this system; not in this thread
-                number = getattr(signal, name)
-                if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and is right
-                    self._before[number] = signal.signal(number, signal.default_int_handler)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 @click.group(

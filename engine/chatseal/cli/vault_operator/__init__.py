@@ -16,8 +16,10 @@ def main() -> NoReturn:
         from chatseal.errors import ChatsealError
 
         error = ChatsealError(f"a vault needs {', '.join(missing)}, not installed here")
-        raise SystemExit(Output().failed(error.with_remedy('`pip install "chatseal[vault-server]"` installs what it needs.')))
+        raise SystemExit(
+            Output("chatseal-vault").failed(error.with_remedy('`pip install "chatseal[vault-server]"` installs what it needs.'))
+        )
+    from chatseal.cli.interruption import be
     from chatseal.cli.vault_operator.app import chatseal_vault
 
-    chatseal_vault.main(prog_name="chatseal-vault")
-    raise AssertionError("main exits")
+    be(chatseal_vault, "chatseal-vault")
