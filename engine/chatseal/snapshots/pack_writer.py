@@ -120,8 +120,10 @@ class PackWriter:
 
     def close(self) -> None:
         """Give up what is not handed over, and let the threads go."""
-        self._closer.shutdown()
-        if self._filled is not None:
-            self._filled.writer.discard()
-        self._hands.shutdown()
-        self._filled = self._ending = None
+        try:
+            self._closer.shutdown()
+        finally:  # also if Ctrl-C cuts the waiting short: workers that nobody stops would keep the process from ending
+            if self._filled is not None:
+                self._filled.writer.discard()
+            self._hands.shutdown()
+            self._filled = self._ending = None
