@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from chatseal.cli.vault_operator.app import chatseal_vault
-from chatseal.errors import EXIT_BUSY, EXIT_DAMAGED, EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from chatseal.errors import EXIT_BUSY, EXIT_DAMAGED, EXIT_FAILED, EXIT_NOT_THERE, EXIT_OK, EXIT_USAGE
 from chatseal.vault.anchor import FileAnchor
 from vault.service.person import Person, RefusedError
 from vault.service.running import Running, made, start
@@ -137,6 +137,19 @@ def test_a_database_that_is_older_than_its_anchor_is_not_served_and_restored_wit
     finally:
         person.service.stop()
     FileAnchor(files.anchor).read()
+
+
+def test_a_lost_database_is_restored_from_a_copy_also_after_a_restoration_that_was_killed(place: Path) -> None:
+    folder, copy = str(place / "vault"), str(place / "copy")
+    files, _ = made(place / "vault", "grandma")
+    run("backup", copy, "--folder", folder)
+    run("restore", copy, "--folder", str(place), "--yes", code=EXIT_NOT_THERE)  # there is no vault
+    assert not (place / "lock").exists()
+    for end in ("", "-wal", "-shm"):
+        Path(f"{files.database}{end}").unlink(missing_ok=True)
+    run("serve", "--folder", folder, "--listen", "127.0.0.1:0", code=EXIT_NOT_THERE)
+    assert told("restore", copy, "--folder", folder, "--yes")["destroyed"] == 0
+    assert told("status", "--folder", folder)["database"] is True
 
 
 def test_off_this_machine_it_takes_tls_and_speaks_it(place: Path) -> None:

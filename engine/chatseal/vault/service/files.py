@@ -50,8 +50,10 @@ class Files:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let no service of this vault run in another process, as long as the block lasts. Raises VaultBusyError or OSError."""
-        self.database.stat()
+        """Let no service of this vault run in another process, as long as the block lasts. Its database may be lost.
+
+        Raises VaultBusyError or OSError."""
+        self.token.stat()  # there is a vault: nothing is written into another folder
         with open(self.database.with_name("lock"), "ab") as file:  # not the database: closing it would end SQLite's own locks
             if os.name == "posix":
                 try:
