@@ -14,6 +14,7 @@ from typing import Protocol
 from chatseal.errors import TargetExistsError, VaultAccountError
 from chatseal.keys import key_file
 from chatseal.part_file import write_whole
+from chatseal.vault import labels
 
 if os.name == "posix":
     import fcntl
@@ -29,7 +30,6 @@ _COMMENT = """\
 """
 _NAME = re.compile(r"[!-~]{1,128}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_LABEL = b"chatseal/v1 vault account token\0"
 _NOBODYS = "0" * 64  # no token that anybody has
 
 
@@ -132,7 +132,8 @@ def bearer(header: str | None) -> str:
 
 
 def _digest(account: str, token: str) -> str:
-    return hashlib.sha256(_LABEL + account.encode("utf-8", "replace") + b"\0" + token.encode("utf-8", "replace")).hexdigest()
+    said = b"\0".join((labels.ACCOUNT_TOKEN, account.encode("utf-8", "replace"), token.encode("utf-8", "replace")))
+    return hashlib.sha256(said).hexdigest()
 
 
 def _encode(digests: dict[str, str]) -> bytes:

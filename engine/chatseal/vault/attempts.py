@@ -6,9 +6,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from chatseal.vault.budgets import ATTEMPT_MS
 from chatseal.vault.pake import ServerLogin
 
-SECONDS = 60.0
+SECONDS = ATTEMPT_MS / 1000
 MOST = 10_000  # at once; each is some hundred bytes, and costs its account a guess
 
 

@@ -13,6 +13,7 @@ from enum import IntEnum
 from hashlib import sha256
 
 from chatseal.errors import VaultDamagedError
+from chatseal.vault import labels
 
 ACCOUNT_LEN = 32
 WHERE_LEN = 16
@@ -22,7 +23,6 @@ NOWHERE = bytes(WHERE_LEN)
 INTEGER_MAX = 2**63 - 1  # what SQLite and JSON readers keep exactly
 
 _ENTRY = struct.Struct(f">QQB{ACCOUNT_LEN}sQBB{WHERE_LEN}s")
-_LABEL = b"chatseal/v1 vault audit\0"
 
 
 class Kind(IntEnum):
@@ -112,4 +112,4 @@ def verify(rows: Iterable[tuple[int, bytes, bytes]], start: Head = START) -> Hea
 
 
 def _hash(before: bytes, entry: bytes) -> bytes:
-    return sha256(_LABEL + before + entry).digest()
+    return sha256(labels.AUDIT + b"\0" + before + entry).digest()

@@ -16,16 +16,13 @@ from chatseal.errors import (
     VaultBusyError,
     VaultChangedError,
     VaultMessageError,
-    VaultNoRecordError,
     VaultPasswordError,
     VaultRefusedError,
-    VaultUnauthenticatedError,
     VaultUnreachableError,
-    VaultWaitError,
 )
 from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
-from chatseal.vault import messages, owner, pins, wrapping
+from chatseal.vault import messages, owner, pins, refusals, wrapping
 from chatseal.vault.channel import Channel
 from chatseal.vault.identity import ServiceKey
 from chatseal.vault.messages import NONCE_LEN, Answer, Ask, Failure, RecordStatus, StatusAnswer
@@ -163,7 +160,7 @@ class VaultClient:
         status = self.status()
         record = self._record(status)
         if record.wait:
-            raise self._refused("wait", record.wait)
+            raise refusals.refused("wait", record.wait)
         try:
             record.stretch.check_registration()
         except VaultMessageError:  # the guess would be spent for nothing
@@ -181,7 +178,7 @@ class VaultClient:
         try:
             ke3, export_key = login.finish(begun.ke2)
         except VaultPasswordError:
-            raise _wrong_password(begun.guesses_left) from None
+            raise refusals.wrong_password(begun.guesses_left) from None
         finish = messages.AskLoginFinish(nonce=_nonce(), account=self.account, attempt=begun.attempt, ke3=ke3)
         try:
             proved = self._ask(finish, messages.LoginFinishAnswer)
@@ -250,7 +247,7 @@ class VaultClient:
     def _ask(self, message: Ask, kind: type[A]) -> A:
         answer = self._channel.ask(message, self._key)
         if isinstance(answer, messages.Refusal):
-            raise self._refused(answer.reason, answer.wait)
+            raise refusals.refused(answer.reason, answer.wait)
         if not isinstance(answer, kind):
             raise VaultMessageError("this is not the answer that is due")
         return answer
@@ -259,8 +256,8 @@ class VaultClient:
         if status.record is not None:
             return status.record
         if status.tombstone is not None:
-            raise VaultNoRecordError("destroyed", _WHY_DESTROYED[status.tombstone.reason])
-        raise self._refused("no-record", 0)
+            raise refusals.destroyed(status.tombstone.reason)
+        raise refusals.refused("no-record")
 
     def _signed(self, secret: memoryview, operation: OwnerOperation, record_id: bytes, generation: int) -> bytes:
         service = self._key.fingerprint
@@ -302,15 +299,15 @@ class VaultClient:
             return self._gone(now)
         was = before.record.guesses_left if before.record else 0
         if now.generation == before.generation and now.record.guesses_left >= was:
-            return _nothing_happened(lost, f"no guess was spent; {_guesses(now.record.guesses_left)} left")
-        return VaultUnreachableError(f"{lost}: a guess may be spent on it; {_guesses(now.record.guesses_left)} left", was_sent=True)
+            return _nothing_happened(lost, f"no guess was spent; {refusals.guesses(now.record.guesses_left)} left")
+        return VaultUnreachableError(f"{lost}: a guess may be spent on it; {refusals.guesses(now.record.guesses_left)} left", was_sent=True)
 
     def _lost_success(self, lost: VaultUnreachableError, before: StatusAnswer) -> Exception:
         """What became of a right password whose answer never came."""
         now = self._status_after(lost)
         if now.record is None:
             return self._gone(now)
-        left = _guesses(now.record.guesses_left)
+        left = refusals.guesses(now.record.guesses_left)
         if now.generation > before.generation:
             text = f"{lost}: the vault took the password, and the key was lost on the way; {left} left"
             return VaultUnreachableError(text, was_sent=True).with_remedy("Try again: the password is right, and costs no guess.")
@@ -325,27 +322,6 @@ class VaultClient:
             return error
         return VaultBusyError("the record is another one by now")
 
-    def _refused(self, reason: str, seconds: int) -> Exception:
-        """The error for a refusal."""
-        if reason == "unauthenticated":
-            return VaultUnauthenticatedError(reason, "the vault does not take this token for this account; no guess was spent")
-        if reason in ("no-record", "destroyed"):
-            text = "the account has no record at this vault" if reason == "no-record" else _WHY_DESTROYED["owner"]
-            return VaultNoRecordError(reason, text)
-        if reason in ("wait", "rate"):
-            what = "the next guess" if reason == "wait" else "more requests"
-            text = f"the vault takes {what} in {_duration(seconds)}; no guess was spent"
-            return VaultWaitError(reason, text, seconds).with_remedy(
-                "Use the time to find the recovery sheet, or to think of the password."
-            )
-        if reason == "unavailable":
-            return VaultBusyError("the vault cannot do it now: its operator has to look after it")
-        if reason == "malformed":
-            return VaultMessageError("the vault does not understand this client")
-        text, remedy = _WORDS[reason]
-        wait = f" (in {_duration(seconds)})" if seconds else ""
-        return VaultRefusedError(reason, text + wait, seconds).with_remedy(remedy)
-
 
 def first_key(url: str) -> ServiceKey:
     """The key of the vault at *url*, which nobody has compared yet: show its fingerprint before a password or token goes there.
@@ -355,51 +331,9 @@ def first_key(url: str) -> ServiceKey:
         return channel.service_key(_nonce())
 
 
-_WHY_DESTROYED = {
-    "limit": "the record is destroyed: too many wrong passwords were tried, and nobody can bring it back",
-    "owner": "the record is destroyed, and nobody can bring it back",
-    "announced": "the record was deleted a week after it was announced, and nobody can bring it back",
-    "restored": "the vault's operator had to put back an old copy, and this record was destroyed with it",
-}
-_STATUS = "`chatseal vault status` shows how things are."
-_WORDS = {
-    "changed": ("another device changed the record at this moment; no guess was spent", "Try again."),
-    "spent": ("no guess is left: the record is destroyed when the last one has had its time", "The 64 digits on paper open your backups."),
-    "no-attempt": ("the vault does not know this attempt any more", _STATUS),
-    "expired": ("the attempt took longer than the minute it has; its guess is spent", _STATUS),
-    "wrong": ("the vault did not take the proof of the password; the guess is spent", _STATUS),
-    "not-allowed": (
-        "the vault does this at once only for whoever has the key that it keeps",
-        "Give that key with --old-key-file; without it, announce it with --announce and ask again a week later.",
-    ),
-    "exists": ("the vault has a record of this id already", "Try again: another id is drawn."),
-    "too-cheap": ("the vault demands that guessing costs more", "Use a newer version of chatseal."),
-}
-
-
 def _nonce() -> bytes:
     return secrets.token_bytes(NONCE_LEN)
 
 
-def _guesses(left: int) -> str:
-    return "1 guess is" if left == 1 else f"{left or 'no'} guesses are"
-
-
-def _wrong_password(left: int) -> VaultPasswordError:
-    error = VaultPasswordError(f"wrong password; {_guesses(left)} left, then the record is destroyed")
-    if not left:
-        error = VaultPasswordError("wrong password, and it was the last guess: the record is destroyed within a minute")
-        error.remedy = "The 64 digits on paper open your backups; with them a new record can be registered."
-    return error
-
-
 def _nothing_happened(lost: VaultUnreachableError, what: str) -> VaultUnreachableError:
     return VaultUnreachableError(f"{lost}: {what}", was_sent=lost.was_sent)
-
-
-def _duration(seconds: int) -> str:
-    for length, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= 2 * length or seconds == length:
-            number = -(-seconds // length)
-            return f"{number} {name}{'' if number == 1 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"

@@ -132,38 +132,39 @@ class Guesses:
         if len(where) != WHERE_LEN:
             raise ValueError(f"a tag of an address is {WHERE_LEN} bytes")
         attempt = new_id()
-        is_unknown = False
+        sent: dict[bytes | None, bytes] = {}  # changes that may still be made: the account that each demands, and the salt
         for _ in range(TRIES):
             page = self.settled(account)
-            if is_unknown and page.find(attempt) is not None:
+            if page.data in sent and page.find(attempt) is not None:
                 self._book.follow()
-                return self._claimed(page, attempt)
+                return self._claimed(page, attempt, sent[page.data])
             registration, now = self.registration(page), self._book.clock()
             if only is not None and only != (registration.record_id, page.account.generation):
-                if is_unknown:  # and then it was spent before this generation began: nobody may be told that it was not
+                if sent:  # and then it was spent before this generation began: nobody may be told that it was not
                     raise gave_up()
                 raise VaultRefusedError(Refusal.CHANGED, "the record is another one by now")
             self._check_budgets(page, now)
             try:
-                salt = self._shards.open(registration.record_id)  # before it is spent: damage is nobody's guess
+                salt, same_salt = self._shards.opened(registration.record_id)  # before it is spent: damage is nobody's guess
             except VaultDamagedError as error:
                 self._book.unless_changed(page, error)
                 continue
             slot = Slot(attempt, page.account.generation, now, where)
             try:
-                if self._book.commit(self._claim(page, slot)):
+                if self._book.commit(self._claim(page, slot) + same_salt):
                     left = budgets.left(page.account, (*page.slots, slot), now)
                     return Claimed(attempt, slot.generation, len(page.slots) + 1, left, registration, salt)
             except OutcomeUnknownError:
-                is_unknown = True  # it may still be made: the same id tells, and two of them cannot be
+                sent[page.data] = salt  # the same id tells whether it was made, and two of them cannot be
         raise gave_up()
 
     def finish(self, account: bytes, attempt: bytes) -> Released:
         """End an attempt whose third message proved the password, once, and begin a new generation."""
-        is_unknown, released = False, None
+        operation = new_id()  # not the attempt's: another call may end the same attempt, and one of them is given the secret
+        released = None
         for _ in range(TRIES):
             page = self._book.page(account)
-            if is_unknown and released is not None and page.account.last == attempt:
+            if released is not None and page.account.last == operation:
                 self._book.follow()
                 return released
             registration = self.registration(page)
@@ -172,12 +173,12 @@ class Guesses:
                 self._close(page, index, Kind.EXPIRED, now)
                 raise VaultRefusedError(Refusal.EXPIRED, "the attempt took too long, or was ended")
             others = tuple(slot for slot in page.slots if slot.attempt != attempt)
-            released = Released(registration.wrapped, page.account.generation + 1, budgets.failures(others))
+            earned = Released(registration.wrapped, page.account.generation + 1, budgets.failures(others))
             try:
-                if self._book.commit(self._success(page, index, others, now)):
-                    return released
+                if self._book.commit(self._success(page, index, others, now, operation)):
+                    return earned
             except OutcomeUnknownError:
-                is_unknown = True
+                released = earned
         raise gave_up()
 
     def fail(self, account: bytes, attempt: bytes) -> None:
@@ -212,11 +213,11 @@ class Guesses:
         step = Step({names[0]: None}, {names[0]: encode_slot(slot), names[1]: encode_number(slot.time)}, (event,))
         return page.same_account() + step
 
-    def _success(self, page: Page, index: int, others: tuple[Slot, ...], now: int) -> Step:
+    def _success(self, page: Page, index: int, others: tuple[Slot, ...], now: int, operation: bytes) -> Step:
         """The next generation, if the attempt is still as it was read: neither failed nor expired."""
         life, recent = budgets.counted(page.account, others, now)
         generation = page.account.generation + 1
-        account = replace(page.account, generation=generation, last=page.slots[index].attempt, life=life, recent=recent, announcement=None)
+        account = replace(page.account, generation=generation, last=operation, life=life, recent=recent, announcement=None)
         event = Event(Kind.SUCCEEDED, now, page.key, generation - 1, index + 1)
         step = Step({}, {account_key(page.key): encode_account(account)}, (event,))
         return page.same_account() + page.same_slot(index) + page.without_slots() + step
@@ -273,13 +274,10 @@ class Guesses:
     def _is_due(self, slot: Slot) -> bool:
         return slot.closed == 0 and not budgets.is_open(slot, self._book.clock())
 
-    def _claimed(self, page: Page, attempt: bytes) -> Claimed:
+    def _claimed(self, page: Page, attempt: bytes, salt: bytes) -> Claimed:
         """The answer to a claim that was found to be made. The account is the one that it was made for: its guesses are there."""
         registration, index = self.registration(page), self._attempt(page, attempt)
         left = budgets.left(page.account, page.slots, self._book.clock())
-        salt = self._shards.open(registration.record_id)
-        if self._book.page(page.key).data != page.data:  # else it may be the salt of a record that came in between
-            raise gave_up()
         return Claimed(attempt, page.account.generation, index + 1, left, registration, salt)
 
     @staticmethod

@@ -7,6 +7,7 @@ import os
 
 from chatseal.errors import OutcomeUnknownError, VaultBusyError, VaultDamagedError
 from chatseal.keys.secret import Secret
+from chatseal.vault import labels
 from chatseal.vault.audit import Kind
 from chatseal.vault.book import TRIES, Book, Step
 from chatseal.vault.records import (
@@ -31,8 +32,6 @@ from chatseal.vault.token import Token, open_under, seal_under
 SALT_LEN = 32
 KEY_LEN = 32
 BATCH = 40  # salts that move in one transaction: etcd takes 128 operations
-_SHARD_LABEL = b"chatseal/v1 vault shard "
-_SALT_LABEL = b"chatseal/v1 vault salt "
 
 
 class Shards:
@@ -49,24 +48,28 @@ class Shards:
 
     def open(self, record_id: bytes) -> bytes:
         """The salt of a record, 32 bytes. Raises VaultDamagedError if it is gone or does not open."""
+        return self.opened(record_id)[0]
+
+    def opened(self, record_id: bytes) -> tuple[bytes, Step]:
+        """The salt of a record, and the condition that it is still the one: a record of the same id has another. Raises the same."""
         for _ in range(TRIES):
-            salt, _ = self._salt(record_id)
+            salt, sealed = self._salt(record_id)
             data = self._book.store.read([SHARD + salt.shard])[0]
             if data is not None:
                 break  # else a rotation has moved the salt in between
         else:
             raise VaultDamagedError("the vault's database has lost a shard")
-        opened = open_under(self._key(salt.shard, decode_shard(data)), salt.sealed, _SALT_LABEL + record_id)
+        opened = open_under(self._key(salt.shard, decode_shard(data)), salt.sealed, labels.SALT + b" " + record_id)
         if len(opened.view) != SALT_LEN:
             raise VaultDamagedError("the vault's database holds a salt of the wrong length")
-        return bytes(opened.view)
+        return bytes(opened.view), Step({salt_key(record_id): sealed})
 
     def placed(self, record_id: bytes, salt: bytes, *, avoid: str = "") -> Step:
         """What stores the salt of a new record, in another shard than *avoid*."""
         if len(salt) != SALT_LEN:
             raise ValueError(f"a salt is {SALT_LEN} bytes")
         shard_id, shard, step = self._room(1, avoid)
-        sealed = seal_under(self._key(shard_id, shard), salt, _SALT_LABEL + record_id)
+        sealed = seal_under(self._key(shard_id, shard), salt, labels.SALT + b" " + record_id)
         return step + Step({salt_key(record_id): None}, {salt_key(record_id): encode_salt(Salt(shard_id, sealed))})
 
     def removed(self, record_id: bytes) -> Step:
@@ -161,7 +164,7 @@ class Shards:
         rest = Shard(shard.epoch, shard.key, max(0, shard.salts - len(batch)), True)
         step += Step({place: data, **batch}, {place: encode_shard(rest)})
         for name, value in batch.items():
-            context = _SALT_LABEL + id_in(name, SALT, ID_LEN)
+            context = labels.SALT + b" " + id_in(name, SALT, ID_LEN)
             opened = open_under(key, decode_salt(value).sealed, context)
             step.writes[name] = encode_salt(Salt(target_id, seal_under(target_key, opened.view, context)))
         return self._try_in_epoch(step, fence)
@@ -203,10 +206,10 @@ class Shards:
         return is_newest and not shard.marked and shard.salts + salts <= SALTS_MAX and shard_id != avoid
 
     def _key(self, shard_id: str, shard: Shard) -> Secret:
-        return self._token.open(shard.epoch, shard.key, _SHARD_LABEL + shard_id.encode())
+        return self._token.open(shard.epoch, shard.key, labels.SHARD + b" " + shard_id.encode())
 
     def _sealed(self, shard_id: str, key: Secret, epoch: int) -> bytes:
-        return self._token.seal(epoch, bytes(key.view), _SHARD_LABEL + shard_id.encode())
+        return self._token.seal(epoch, bytes(key.view), labels.SHARD + b" " + shard_id.encode())
 
     def _salt(self, record_id: bytes) -> tuple[Salt, bytes]:
         data = self._book.store.read([salt_key(record_id)])[0]

@@ -6,13 +6,13 @@ The account, the record's id, the generation and the time are the seal's context
 after it, for then the generation is another."""
 
 from chatseal.errors import VaultDamagedError, VaultRefusedError
+from chatseal.vault import labels
 from chatseal.vault.guesses import Refusal
 from chatseal.vault.shards import SALT_LEN
 from chatseal.vault.token import SEALED_EXTRA, Token
 
 LIFE_MS = 10 * 60 * 1000
 LENGTH = 4 + 8 + SALT_LEN + SEALED_EXTRA
-_LABEL = b"chatseal/v1 vault ticket "
 
 
 class Tickets:
@@ -43,7 +43,7 @@ class Tickets:
 
 
 def _context(head: bytes, account: bytes, record_id: bytes, generation: int) -> bytes:
-    return _LABEL + head + account + record_id + generation.to_bytes(8, "big")
+    return labels.TICKET + b" " + head + account + record_id + generation.to_bytes(8, "big")
 
 
 def _unknown() -> VaultRefusedError:

@@ -19,6 +19,7 @@ from chatseal.format.base64 import decode64, encode64
 from chatseal.keys import key_file
 from chatseal.keys.secret import Secret
 from chatseal.part_file import write_whole
+from chatseal.vault import labels
 
 if os.name == "posix":
     import fcntl
@@ -30,8 +31,6 @@ SEALED_EXTRA = 72  # bytes that sealing adds: salt, commitment and one tag
 EPOCH_MAX = 999_999_999
 EPOCHS_MAX = 64  # at once; a rotation that is killed leaves one more behind
 
-_MAC = b"chatseal/v1 vault mac "
-_EPOCH = b"chatseal/v1 vault epoch\0"
 _FIRST = "chatseal-vault-token 1"
 _COMMENT = """\
 # chatseal vault token: the secrets of a vault's service. Whoever has this file and the vault's database can try passwords without limit.
@@ -94,7 +93,7 @@ class FileToken:
             raise ValueError("a label is printable ASCII")
         self._load()
         made = HMAC(self._mac.view, hashes.SHA512())
-        made.update(_MAC + label.encode("ascii") + b"\0" + message)
+        made.update(labels.TOKEN_MAC + b" " + label.encode("ascii") + b"\0" + message)
         return made.finalize()
 
     def epochs(self) -> tuple[int, ...]:
@@ -104,11 +103,11 @@ class FileToken:
 
     def seal(self, epoch: int, data: bytes, context: bytes) -> bytes:
         """A Cobblestone-256 message: 72 bytes longer than *data*, which is at most 16 KiB."""
-        return seal_under(self._key(epoch), data, _EPOCH + context)
+        return seal_under(self._key(epoch), data, labels.EPOCH + b"\0" + context)
 
     def open(self, epoch: int, sealed: bytes, context: bytes) -> Secret:
         """What was sealed. Raises VaultDamagedError."""
-        return open_under(self._key(epoch), sealed, _EPOCH + context)
+        return open_under(self._key(epoch), sealed, labels.EPOCH + b"\0" + context)
 
     def new_epoch(self) -> int:
         """Make a key. Raises VaultTokenError or OSError."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from chatseal.errors import OutcomeUnknownError, VaultBehindError
+from chatseal.errors import OutcomeUnknownError, VaultBehindError, VaultDamagedError
 from chatseal.keys.secret import Secret
 from chatseal.vault import audit
 from chatseal.vault.audit import START, Entry, Event, Head
@@ -80,7 +80,7 @@ class MemoryRecords:
 
 
 class MemoryToken:
-    """A token without a file, that does not forget: nothing here depends on its forgetting."""
+    """A token without a file."""
 
     def __init__(self) -> None:
         self._keys = {1: Secret.random(32)}
@@ -92,10 +92,15 @@ class MemoryToken:
         return tuple(self._keys)
 
     def seal(self, epoch: int, data: bytes, context: bytes) -> bytes:
-        return seal_under(self._keys[epoch], data, context)
+        return seal_under(self._key(epoch), data, context)
 
     def open(self, epoch: int, sealed: bytes, context: bytes) -> Secret:
-        return open_under(self._keys[epoch], sealed, context)
+        return open_under(self._key(epoch), sealed, context)
+
+    def _key(self, epoch: int) -> Secret:
+        if epoch not in self._keys:
+            raise VaultDamagedError("the key of that epoch is gone")
+        return self._keys[epoch]
 
     def new_epoch(self) -> int:
         number = max(self._keys) + 1

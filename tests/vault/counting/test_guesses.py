@@ -2,9 +2,10 @@
 
 import pytest
 
-from chatseal.errors import VaultRefusedError
+from chatseal.errors import OutcomeUnknownError, VaultRefusedError
 from chatseal.vault import budgets
 from chatseal.vault.audit import Kind
+from chatseal.vault.book import Step
 from chatseal.vault.guesses import Refusal
 from chatseal.vault.records import SLOTS, Intent, Reason
 from vault.counting.scene import DAY, HOUR, SECOND, WHERE, Vault, account_of, registration_of
@@ -37,6 +38,24 @@ def test_success_gives_the_wrapped_secret_once_and_begins_a_generation(vault: Va
         vault.guesses.finish(ANNA, attempt)
     status = vault.guesses.status(ANNA)
     assert (status.generation, status.left, status.since, len(status.failures), status.life) == (2, 10, 0, 2, 2)
+
+
+def test_of_two_who_end_one_attempt_and_do_not_know_whether_they_did_one_gets_the_secret(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.register("anna")
+    attempt = vault.claim("anna").attempt
+    released, commit = [], vault.book.commit
+
+    def overtaken(step: Step, leap: int = 0) -> bool:
+        monkeypatch.setattr(vault.book, "commit", commit)
+        released.append(vault.guesses.finish(ANNA, attempt))
+        raise OutcomeUnknownError("not made, which nobody knows")
+
+    monkeypatch.setattr(vault.book, "commit", overtaken)
+    with refused(Refusal.NO_ATTEMPT):
+        vault.guesses.finish(ANNA, attempt)
+    assert [one.generation for one in released] == [2]
 
 
 def test_the_tenth_wrong_guess_destroys_and_the_right_one_comes_too_late(vault: Vault) -> None:

@@ -42,9 +42,7 @@ def document() -> dict[str, Any]:
                     "200": _answer("the answer", by_kind[answer], signed),
                     **refused,
                     "408": {"description": "the body did not come within ten seconds"},
-                    "413": _answer(
-                        f"a body of more than {MESSAGE_MAX} bytes, which is not read, so that nothing is signed", by_kind[Refusal], {}
-                    ),
+                    "413": _answer(_TOO_LARGE, by_kind[Refusal], {}),
                 },
             }
         }
