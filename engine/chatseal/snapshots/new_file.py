@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -44,19 +45,34 @@ def _without_a_name(part: Place) -> int:
         return -1
 
 
-def _give_name(descriptor: int, part: Place) -> None:
-    os.link(f"/proc/self/fd/{descriptor}", part.name, dst_dir_fd=part.folder, follow_symlinks=True)
+def _give_name(descriptor: int, place: Place) -> None:
+    os.link(f"/proc/self/fd/{descriptor}", place.name, dst_dir_fd=place.folder, follow_symlinks=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nowhere(Place):
+    """Where a file without a name is: it can be called something that is free, but replaces nothing."""
+
+    descriptor: int
+
+    def be_called(self, place: Place) -> None:
+        _give_name(self.descriptor, place)
+
+    def remove(self) -> bool:
+        return False
 
 
 class NewFile:
-    """A file for *entry* at *place*, whose folder it keeps open by itself. What is not committed leaves nothing behind, and where the
-    system can make files without a name, not even a kill does.
+    """A file for *entry* at *place*, whose folder it keeps open by itself. What is not committed leaves nothing behind. Where the system
+    can make files without a name not even a kill does, but for one that comes just when an older file is replaced.
 
     `write_at` may be called from any thread, the rest from one. `descriptor` is open for reading and writing until `close`."""
 
-    def __init__(self, place: Place, entry: Entry, *, owner: bool, notes: Notes, take: Callable[[Place, Place], None]) -> None:
-        """*take* gives what is at the second place the name of the first."""
-        self._entry, self._owner, self._notes, self._take = entry, owner, notes, take
+    def __init__(
+        self, place: Place, entry: Entry, *, overwrite: bool, owner: bool, notes: Notes, take: Callable[[Place, Place], None]
+    ) -> None:
+        """*take* gives what is at the second place the name of the first, which is that of something else only with *overwrite*."""
+        self._overwrite, self._entry, self._owner, self._notes, self._take = overwrite, entry, owner, notes, take
         self.descriptor, self._is_there = -1, False
         self._place = Place(os.dup(place.folder), place.name, place.shown)
         self._part = self._place.part()
@@ -84,6 +100,9 @@ class NewFile:
             os.ftruncate(self.descriptor, length)
             set_attributes(self.descriptor, self._entry, owner=self._owner, notes=self._notes)
             os.fsync(self.descriptor)
+            if not self._is_there and not self._overwrite:
+                self._take(self._place, _Nowhere(self._place.folder, self._part.name, self._place.shown, self.descriptor))
+                return
             if not self._is_there:
                 self._is_there = True
                 _give_name(self.descriptor, self._part)

@@ -79,7 +79,7 @@ class Place:
                 os.rename(part.name, self.name, src_dir_fd=part.folder, dst_dir_fd=self.folder)
                 return
             try:
-                self.link(part)
+                part.be_called(self)
             except OSError as error:
                 if error.errno not in NO_HARD_LINKS:
                     raise
@@ -90,6 +90,10 @@ class Place:
             part.remove()
         except (FileExistsError, IsADirectoryError):
             raise self.taken() from None
+
+    def be_called(self, place: "Place") -> None:
+        """Give what is here the name of *place*, too. Raises OSError, FileExistsError."""
+        place.link(self)
 
     def link(self, other: "Place") -> None:
         """Make this another name of *other*, which is not followed if it is a link. Raises OSError, FileExistsError."""

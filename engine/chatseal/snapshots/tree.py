@@ -107,7 +107,14 @@ class Tree:
             replacement.check_ready(place, self._notes, overwrite=self._overwrite)
         else:
             place.check_free(overwrite=self._overwrite)
-        return NewFile(place, entry, owner=self._owner, notes=self._notes, take=lambda place, part: self._take(place, part, entry))
+        return NewFile(
+            place,
+            entry,
+            overwrite=self._overwrite,
+            owner=self._owner,
+            notes=self._notes,
+            take=lambda place, part: self._take(place, part, entry),
+        )
 
     def open_in_place(self, entry: Entry) -> InPlace | None:
         """The file that has the entry's name already, to write only what differs into; None if there is none, or it has to be replaced:
