@@ -55,22 +55,34 @@ class Shards:
         for _ in range(TRIES):
             salt, sealed = self._salt(record_id)
             data = self._book.store.read([SHARD + salt.shard])[0]
-            if data is not None:
-                break  # else a rotation has moved the salt in between
-        else:
-            raise VaultDamagedError("the vault's database has lost a shard")
-        opened = open_under(self._key(salt.shard, decode_shard(data)), salt.sealed, labels.SALT + b" " + record_id)
-        if len(opened.view) != SALT_LEN:
-            raise VaultDamagedError("the vault's database holds a salt of the wrong length")
-        return bytes(opened.view), Step({salt_key(record_id): sealed})
+            if data is None:
+                continue  # a rotation has moved the salt in between
+            try:
+                opened = open_under(self._key(salt.shard, decode_shard(data)), salt.sealed, labels.SALT + b" " + record_id)
+            except VaultDamagedError:
+                if self._book.store.read([SHARD + salt.shard])[0] == data:
+                    raise
+                continue  # a rotation has given the shard another key in between, and dropped this one
+            if len(opened.view) != SALT_LEN:
+                raise VaultDamagedError("the vault's database holds a salt of the wrong length")
+            return bytes(opened.view), Step({salt_key(record_id): sealed})
+        raise VaultDamagedError("the vault's database has lost a shard")
 
     def placed(self, record_id: bytes, salt: bytes, *, avoid: str = "") -> Step:
         """What stores the salt of a new record, in another shard than *avoid*."""
         if len(salt) != SALT_LEN:
             raise ValueError(f"a salt is {SALT_LEN} bytes")
-        shard_id, shard, step = self._room(1, avoid)
-        sealed = seal_under(self._key(shard_id, shard), salt, labels.SALT + b" " + record_id)
-        return step + Step({salt_key(record_id): None}, {salt_key(record_id): encode_salt(Salt(shard_id, sealed))})
+        for _ in range(TRIES):
+            fence = self._book.store.read([EPOCH])[0]
+            try:
+                shard_id, shard, step = self._room(1, avoid)
+                sealed = seal_under(self._key(shard_id, shard), salt, labels.SALT + b" " + record_id)
+            except VaultDamagedError:
+                if self._book.store.read([EPOCH])[0] == fence:
+                    raise
+                continue  # a rotation has begun another epoch in between, and dropped the key of this one
+            return step + Step({salt_key(record_id): None}, {salt_key(record_id): encode_salt(Salt(shard_id, sealed))})
+        raise VaultBusyError("the vault rotates its epochs all the time")
 
     def removed(self, record_id: bytes) -> Step:
         """What destroys the salt of a record and marks its shard."""
