@@ -40,6 +40,8 @@ PROMISE = {
         "Backup",
         "Checked",
         "Difference",
+        "Drilled",
+        "DrilledDatabase",
         "FileReport",
         "HolderChange",
         "Progress",

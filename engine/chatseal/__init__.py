@@ -36,7 +36,20 @@ from chatseal.errors import (
     UnsafePathError,
     WrongKeyError,
 )
-from chatseal.events import Backup, Checked, Difference, FileReport, HolderChange, Progress, Restored, SlotReport, Summary, TableDifference
+from chatseal.events import (
+    Backup,
+    Checked,
+    Difference,
+    Drilled,
+    DrilledDatabase,
+    FileReport,
+    HolderChange,
+    Progress,
+    Restored,
+    SlotReport,
+    Summary,
+    TableDifference,
+)
 from chatseal.format.argon2 import Argon2Cost
 from chatseal.format.vault_place import VaultPlace
 from chatseal.keys.backup_key import BackupKey
@@ -76,6 +89,8 @@ __all__ = [
     "CodecError",
     "DamagedError",
     "Difference",
+    "Drilled",
+    "DrilledDatabase",
     "Entry",
     "FileReport",
     "HeaderAlteredError",

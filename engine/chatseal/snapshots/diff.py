@@ -16,11 +16,10 @@ from chatseal.snapshots.catalogue import Record
 from chatseal.snapshots.page_table import PageTable, Units
 from chatseal.snapshots.restore import RestoreOptions, restore_file
 from chatseal.snapshots.sealed_store import SealedStore
+from chatseal.snapshots.trial_database import WAL_MARKS
 
 if TYPE_CHECKING:
     import sqlite3
-
-_WAL_MARKS = slice(18, 20)  # bytes of a database's header that say whether it has a WAL
 
 
 def diff(store: SealedStore, before: Record, after: Record, *, rows: bool = False) -> Iterator[Difference]:
@@ -82,9 +81,9 @@ def _with_tables(store: SealedStore, before: Record, after: Record, found: Diffe
 def _forget_wal(path: Path) -> None:
     """Let SQLite read a restored copy, which has no WAL, without making one."""
     with open(path, "r+b") as file:
-        file.seek(_WAL_MARKS.start)
+        file.seek(WAL_MARKS.start)
         if file.read(2) == b"\2\2":
-            file.seek(_WAL_MARKS.start)
+            file.seek(WAL_MARKS.start)
             file.write(b"\1\1")
 
 

@@ -18,7 +18,7 @@ Numbers = NDArray[np.int64]
 
 
 class Place(Protocol):
-    """A file that is being restored."""
+    """A file that is being restored. `descriptor` is negative if there is no file, and all that comes goes through `write_at`."""
 
     @property
     def descriptor(self) -> int: ...
@@ -65,7 +65,7 @@ class Filler:
             found = list(_runs(units, group))
             if turn < len(coming) and pack is coming[turn]:
                 turn += 1
-                if is_new and found == [Run(found[0].offset, 0, pack.plain)]:
+                if is_new and place.descriptor >= 0 and found == [Run(found[0].offset, 0, pack.plain)]:
                     self._packs.into(pack, place.descriptor, found[0].offset, following=coming[turn:])
                 else:
                     plain = self._packs.whole(pack, following=coming[turn:])

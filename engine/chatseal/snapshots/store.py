@@ -36,6 +36,7 @@ from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.content import Content
 from chatseal.snapshots.diff import diff
+from chatseal.snapshots.drill import DrillOptions, drill
 from chatseal.snapshots.inspection import inspect
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.restore import RestoreOptions, content_of, restore, restore_file, restore_stream
@@ -148,6 +149,12 @@ class Store:
         sealed = SealedStore(self._objects, self.config, copies=False)
         return check(sealed, CheckOptions(share, threads), progress=progress)
 
+    def drill(
+        self, wanted: str = LATEST, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None
+    ) -> events.Drilled:
+        """As Snapshot.drill, of the snapshot whose id begins with *wanted*, or the latest. Raises NoStoreError too."""
+        return self.snapshot(wanted).drill(share=share, threads=threads, progress=progress)
+
     def inspect(self, name: str) -> dict[str, Any]:
         """What the object *name* of the store tells, as members for JSON. Raises NoStoreError, ObjectMissingError, IntegrityError."""
         return inspect(self._sealed, name)
@@ -248,6 +255,13 @@ class Snapshot:
     def write_to(self, name: str, target: Writable, *, threads: int | None = None, progress: Report | None = None) -> int:
         """Write the content of *name* into a binary file object, in order; its bytes. Raises the same."""
         return restore_stream(self._sealed, self._record, name, target, Budget.of(threads, None), progress=progress)
+
+    def drill(self, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None) -> events.Drilled:
+        """Restore all of it, or *share* of its entries, to nowhere: every byte is read, decrypted and compared, databases are looked at by
+        SQLite. What cannot be restored is in the result's `failed`; if nothing is, this machine remembers when that was proven.
+
+        Raises IntegrityError if its maps are damaged, what stores raise, OSError if there is no room for a database."""
+        return drill(self._sealed, self._record, DrillOptions(share, threads), progress=progress)
 
     def open(self, name: str) -> Content:
         """The content of *name* as a seekable file, read by ranges straight from the store. Raises NoStoreError, IntegrityError."""
