@@ -1,1 +1,1 @@
-"""Automatic: what is set up once and then happens by itself: configuration. Knows keys and sealing, no words for people."""
+"""Automatic: what is set up once and then happens by itself: configuration, runs, schedules, status. No words for people but in errors."""

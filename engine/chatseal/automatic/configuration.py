@@ -1,4 +1,4 @@
-"""Configuration: `chatseal.toml`, where a person's choices stand. No secret is ever in it.
+"""Configuration: `chatseal.toml`, where a person's choices stand. No secret is ever in it. What is to happen by itself is in `plan`.
 
 [key]                            exactly one of
 file = "/home/ada/backup.key"      a key file
@@ -11,10 +11,12 @@ prompt = true                      the 64 digits, asked for each time
 
 import json
 import os
+import re
 import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chatseal import part_file
 from chatseal.errors import ChatsealError
@@ -23,6 +25,10 @@ VARIABLE = "CHATSEAL_CONFIG"  # names the file, if not the usual one
 FILE_MAX = 1 << 20
 KINDS = ("file", "command", "keyring", "vault", "password", "prompt")
 ASKED = ("password", "prompt")
+HEAD = "# chatseal's configuration. No secret is in it; `chatseal setup` writes [key], and you may edit all of it.\n"
+_KEY_TABLE = re.compile(r"\s*\[\s*key\s*\]\s*(#.*)?$")
+_QUIET = re.compile(r"\s*(#.*)?$")  # a line that says nothing to a program
+_LEAD = re.compile(r"(?:#[^\n]*\n)*")  # the comment that a file begins with
 
 
 class ConfigurationError(ChatsealError):
@@ -41,18 +47,9 @@ class KeyChoice:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the file says."""
+    """What the file says of the key. A mistake elsewhere in it stops no command that does not need that."""
 
     key: KeyChoice | None = None
-
-    def text(self) -> str:
-        """The file that says this."""
-        lines = ["# chatseal's configuration. No secret is in it; `chatseal setup` writes it, and you may edit it."]
-        if self.key is not None:
-            # a basic string of TOML has the escapes of JSON
-            value = "true" if self.key.kind in ASKED else json.dumps(self.key.value)
-            lines += ["", "[key]", f"{self.key.kind} = {value}"]
-        return "\n".join(lines) + "\n"
 
 
 def path() -> Path:
@@ -67,48 +64,99 @@ def path() -> Path:
 def read(file: Path | None = None) -> Configuration:
     """What *file* says, or the usual one; an empty configuration if there is none. Raises ConfigurationError or OSError."""
     where = file or path()
+    return Configuration(_key(where, document(where).get("key")))
+
+
+def document(where: Path) -> dict[str, Any]:
+    """All that the file says, as TOML has it; nothing if there is none. Raises ConfigurationError, which names the line, or OSError."""
+    return _parsed(where, _text(where))
+
+
+def _text(where: Path) -> str:
     try:
         with open(where, "rb") as opened:
             about = os.fstat(opened.fileno())
             data = opened.read(FILE_MAX + 1)
     except FileNotFoundError:
-        return Configuration()
+        return ""
     if os.name == "posix" and about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         # it may name a command to run
-        raise _wrong(where, "others on this machine can change it", "`chmod go-w` it, and read it before you trust it.")
+        raise wrong(where, "others on this machine can change it", "`chmod go-w` it, and read it before you trust it.")
     if os.name == "posix" and about.st_uid not in (0, os.geteuid()):
-        raise _wrong(where, "it belongs to somebody else", "Write one of your own with `chatseal setup`.")
+        raise wrong(where, "it belongs to somebody else", "Write one of your own with `chatseal setup`.")
     if len(data) > FILE_MAX:
-        raise _wrong(where, "it is too long")
+        raise wrong(where, "it is too long")
     try:
-        document = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _wrong(where, f"it is not TOML ({error})" if isinstance(error, tomllib.TOMLDecodeError) else "it is not TOML") from None
-    return Configuration(_key(where, document.pop("key", None)))
+        return data.decode()
+    except UnicodeDecodeError:
+        raise wrong(where, "it is not TOML") from None
+
+
+def _parsed(where: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise wrong(where, f"it is not TOML ({error})" if isinstance(error, tomllib.TOMLDecodeError) else "it is not TOML") from None
 
 
 def _key(where: Path, table: object) -> KeyChoice | None:
     if table is None:
         return None
     if not isinstance(table, dict) or len(table) != 1 or next(iter(table)) not in KINDS:
-        raise _wrong(where, f"[key] has exactly one of {', '.join(KINDS)}")
+        raise wrong(where, f"[key] has exactly one of {', '.join(KINDS)}")
     kind, value = next(iter(table.items()))
     if kind in ASKED:
         if value is not True:
-            raise _wrong(where, f"{kind} in [key] can only be true: the secret itself does not belong here")
+            raise wrong(where, f"{kind} in [key] can only be true: the secret itself does not belong here")
         return KeyChoice(kind, "")
     if not isinstance(value, str) or not value:
-        raise _wrong(where, f"{kind} in [key] is a text")
+        raise wrong(where, f"{kind} in [key] is a text")
     return KeyChoice(kind, value)
 
 
-def _wrong(where: Path, why: str, remedy: str = "Correct it, or write a new one with `chatseal setup`.") -> ConfigurationError:
+def wrong(where: Path, why: str, remedy: str = "Correct it, or write a new one with `chatseal setup`.") -> ConfigurationError:
+    """The error for what the file *where* says."""
     return ConfigurationError(f"{where}: {why}").with_remedy(remedy)
 
 
-def write(new: Configuration, file: Path | None = None) -> Path:
-    """Make *new* the configuration, whole or not at all, and return where it is. What was there is replaced. Raises OSError."""
+def write_key(choice: KeyChoice | None, file: Path | None = None) -> Path:
+    """Make *choice* what the file says of the key, or let it say nothing, whole or not at all; where it is.
+
+    All else in it stays as it is, with its comments; a file that would say nothing more is removed. Raises ConfigurationError, OSError."""
     where = file or path()
+    before = _text(where)
+    known = _parsed(where, before)
+    text = _without_key(before) if before else HEAD
+    if choice is not None:
+        # a basic string of TOML has the escapes of JSON
+        value = "true" if choice.kind in ASKED else json.dumps(choice.value)
+        lead = _LEAD.match(text)
+        assert lead is not None
+        text = f"{text[: lead.end()].rstrip()}\n\n[key]\n{choice.kind} = {value}\n\n{text[lead.end() :]}".strip() + "\n"
+    wanted = {name: value for name, value in known.items() if name != "key"}
+    if choice is None and not wanted:
+        where.unlink(missing_ok=True)
+        return where
+    if choice is not None:
+        wanted["key"] = {choice.kind: True if choice.kind in ASKED else choice.value}
+    try:
+        is_right = tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        is_right = False
+    if not is_right:
+        raise wrong(where, "[key] is written in a way that cannot be changed here", "Change it yourself, or take it out and try again.")
     part_file.make_folder(where.parent)
-    part_file.write_whole(where, new.text().encode(), overwrite=True)
+    part_file.write_whole(where, text.encode(), overwrite=True)
     return where
+
+
+def _without_key(text: str) -> str:
+    """*text* without the table [key]. Comments before the next table are that one's."""
+    lines = text.splitlines(keepends=True)
+    begin = next((number for number, line in enumerate(lines) if _KEY_TABLE.match(line)), None)
+    if begin is None:
+        return text
+    end = next((number for number in range(begin + 1, len(lines)) if lines[number].lstrip().startswith("[")), len(lines))
+    while end < len(lines) and end > begin + 1 and _QUIET.match(lines[end - 1]):
+        end -= 1
+    return "".join(lines[:begin] + lines[end:])

@@ -133,7 +133,7 @@ def command(
         out.warn(f"left out {path}: {reason}")
     for warning in done.warnings:
         out.warn(warning)
-    out.result(_record(done), _text(done))
+    out.result(record(done), text(done))
     return EXIT_PARTLY if any(reason not in NEVER_CONTENT for _, reason in done.skipped) else EXIT_OK
 
 
@@ -148,7 +148,7 @@ def _words(line: str) -> list[str]:
     return words
 
 
-def _record(done: "Backup") -> dict[str, object]:
+def record(done: "Backup") -> dict[str, object]:
     return {
         "snapshot": done.snapshot,
         "parent": done.parent or None,
@@ -164,7 +164,7 @@ def _record(done: "Backup") -> dict[str, object]:
     }
 
 
-def _text(done: "Backup") -> str:
+def text(done: "Backup") -> str:
     since = f"since snapshot {done.parent[:8]}" if done.parent else "the first of these sources"
     held = f"; writers waited {amounts.duration(done.held_seconds)}" if done.held_seconds >= 0.01 else ""
     return (

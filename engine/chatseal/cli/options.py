@@ -2,30 +2,18 @@
 
 import re
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, TypeVar
 
 import click
 
 from chatseal.cli.words import is_like_a_key
 from chatseal.sealing.budget import THREADS_MAX
+from chatseal.sizes import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?B)?|B)?", re.IGNORECASE)
 _RANGE = re.compile(r"(-?)([^:-]*):(-?)([^:-]*)")
-_POWERS = "KMGT"
 DASH = "-"
-
-
-def parse_size(text: str) -> int:
-    """Bytes in a size: 4096, 64K, 1M, 1.5G, 1GiB (powers of 1024), 1GB (of 1000). ValueError if it is none."""
-    found = _SIZE.fullmatch(text.strip())
-    if not found:
-        raise ValueError(f"{text!r} is not a size; write 4096, 64K, 1M, 1GiB or 1GB")
-    number, letter, unit = found.groups()
-    base = 1000 if unit and unit.upper() == "B" else 1024
-    return int(Fraction(number) * base ** (_POWERS.index(letter.upper()) + 1 if letter else 0))
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

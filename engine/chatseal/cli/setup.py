@@ -68,7 +68,7 @@ GUESSED = (
 @click.option("--vault-fingerprint", metavar="TEXT", help="The vault's fingerprint: refuse any other.")
 @click.option("--vault-password-file", metavar="P", type=FileName(), help="File whose first line is the vault's new password.")
 @click.option("--weak", is_flag=True, help="Take a password for the vault that is easy to guess.")
-@click.option("--opt-out", is_flag=True, help="Remove the configuration. No key and no backup is touched.")
+@click.option("--opt-out", is_flag=True, help="Remove the key's place from the configuration. No key and no backup is touched.")
 @pass_output
 def command(
     out: Output,
@@ -143,7 +143,7 @@ def command(
             if sheet is not None:
                 out.warn(f"{sheet} shows a key that is kept nowhere else, and nothing was set up: delete it")
             raise
-    where = configuration.write(Configuration(choice))
+    where = configuration.write_key(choice)
     if sheet is not None:
         out.advise(f"Print {escape(sheet)}, and then delete the file: whoever has it has the key.")
     at = None if lock == "password" or record is None else vault_place.record(record)
@@ -275,10 +275,13 @@ def _check_place(keep: str, path: Path, name: str) -> None:
 
 
 def _opt_out(out: Output, before: Configuration) -> None:
-    where = configuration.path()
-    where.unlink(missing_ok=True)
-    record = {"configuration": None, "was": before.key.kind if before.key else None}
-    out.result(record, f"{click.format_filename(where)} is gone; no command finds a key by itself any more")
+    where = configuration.write_key(None)
+    stays = where.exists()
+    record = {"configuration": str(where) if stays else None, "was": before.key.kind if before.key else None}
+    gone = (
+        f"[key] is gone from {click.format_filename(where)}, the rest of it stays" if stays else f"{click.format_filename(where)} is gone"
+    )
+    out.result(record, f"{gone}; no command finds a key by itself any more")
     if before.key is None:
         return
     lock = "the password" if before.key.kind == "password" else "the key"

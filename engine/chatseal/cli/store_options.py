@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chatseal.snapshots.store import Snapshot, Store
 
 VARIABLE = "CHATSEAL_STORE"
-_AGO = re.compile(r"(\d+)\s*(m|h|d|w)(?:\s*ago)?")
+_AGO = re.compile(r"(\d{1,6})\s*(m|h|d|w)(?:\s*ago)?")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -72,6 +72,12 @@ def find_snapshot(store: "Store", wanted: str, at: datetime | None, out: Output)
     return Snapshot(store.sealed, catalogue_of(store, out).find(wanted, at=at))
 
 
+def parse_ago(text: str) -> timedelta | None:
+    """The length of time in 90m, 12h, 3d or 2w, with `ago` behind it or not; None if it is none."""
+    found = _AGO.fullmatch(text.strip().lower())
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+
+
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A moment: ISO 8601, local time unless it says otherwise, or how long ago: 90m, 12h, 3d, 2w."""
 
@@ -80,8 +86,8 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
-        if found := _AGO.fullmatch(value.strip().lower()):
-            return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if (ago := parse_ago(value)) is not None:
+            return datetime.now(UTC) - ago
         try:
             moment = datetime.fromisoformat(value.strip())
         except ValueError:

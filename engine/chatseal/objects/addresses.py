@@ -40,6 +40,11 @@ def open_store(url: str, *, create: bool = False) -> ObjectStore:
     raise StoreAddressError("this is an address of no kind that is known")
 
 
+def is_url(text: str) -> bool:
+    """Whether *text* begins like a URL; else it is the path of a folder."""
+    return _SCHEME.match(text) is not None
+
+
 def _folder(path: str, create: bool) -> ObjectStore:
     if not path or "\0" in path:
         raise StoreAddressError("an empty address, or one with a NUL in it")

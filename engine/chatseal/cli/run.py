@@ -1,0 +1,127 @@
+"""`chatseal run`: do now what the timer does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from chatseal.cli import backup as backup_words
+from chatseal.cli import drill as drill_words
+from chatseal.cli.command import Command, pass_output
+from chatseal.cli.key_options import Keys
+from chatseal.cli.output import Output
+from chatseal.cli.progress import Bar
+from chatseal.cli.words import escape
+from chatseal.events import Backup, Report
+
+if TYPE_CHECKING:
+    from chatseal.automatic.plan import Job, Plan
+    from chatseal.automatic.run import Done, Result
+    from chatseal.keys.slots import Opener
+    from chatseal.snapshots.store import Store
+
+
+@click.command(
+    cls=Command,
+    synopsis="[JOB]... [--due]",
+    examples=[
+        ("Everything that chatseal.toml names, now", "chatseal run"),
+        ("One job of it", "chatseal run chats"),
+        ("What the timer calls every hour", "chatseal run --due --quiet"),
+    ],
+)
+@click.argument("names", metavar="[JOB]...", nargs=-1)
+@click.option("--due", "only_due", is_flag=True, help="Only what is due; nothing, if nothing is.")
+@pass_output
+def command(out: Output, names: tuple[str, ...], only_due: bool) -> int:
+    """Do what the configuration names: for each job a backup, and a drill if it is due.
+
+    `chatseal schedule install` has the system call it every hour, with --due. What is due is reckoned from what this machine remembers of
+    the last success, so a day on which it was off is made up for, and what failed is tried again. One run is at work at a time: a
+    second one says so, with exit code 11. The key comes from where the configuration says.
+
+    A job that fails does not keep the others from being done; what failed is remembered, and the next command at a terminal shows it.
+    Exit code 3: some of it went well.
+    """
+    from chatseal.automatic import plan as plans
+    from chatseal.automatic.run import run
+
+    plan = plans.read()
+    jobs = chosen(plan, names)
+    done = run(plan, jobs, _Opened(out).open, _Watch(out), only_due=only_due, clock=lambda: datetime.now().astimezone())
+    for trouble in done.troubles:
+        out.warn(trouble)
+    if not done.steps:
+        out.result({"status": "nothing due"}, "nothing is due")
+    return done.exit_code
+
+
+def chosen(plan: "Plan", names: tuple[str, ...]) -> "list[Job]":
+    """The jobs of these *names*, all if there are none. Raises UsageError."""
+    if not plan.jobs:
+        raise click.UsageError(f"{plan.where} names no job: write one as docs/automatic.md shows")
+    known = {job.name: job for job in plan.jobs}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"there is no job {name!a}; the configuration has {', '.join(known)}")
+    return [known[name] for name in names or known]
+
+
+class _Opened:
+    """Opens stores. The key is asked for once, when the first store needs it."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._openers: list[Opener] | None = None
+
+    @contextmanager
+    def open(self, url: str) -> Iterator["Store"]:
+        from chatseal.snapshots.store import Store
+
+        if self._openers is None:
+            self._openers = Keys().openers(self._out)
+        self._out.subject = None
+        with Store(url, key=self._openers) as store:
+            yield store
+
+
+class _Watch:
+    """Shows how a run goes on."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._bar: Bar | None = None
+
+    def begin(self, job: str, step: str) -> Report | None:
+        self._bar = Bar(self._out, f"{job}: {step}")
+        self._bar.__enter__()
+        return self._bar.report
+
+    def end(self, done: "Done") -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+        if isinstance(done.result, Backup):
+            for path, reason in done.result.skipped:
+                self._out.warn(f"{done.job}: left out {path}: {reason}")
+            for warning in done.result.warnings:
+                self._out.warn(f"{done.job}: {warning}")
+        if done.failed is not None:
+            self._out.warn(f"{done.job}: {done.step} failed: {done.failed.message}")
+        record: dict[str, object] = {"job": done.job, "step": done.step, "status": done.status}
+        if done.failed is not None:
+            record |= {"message": done.failed.message, "exit_code": done.failed.exit_code}
+        if done.result is not None:
+            self._out.result(record | _record(done.result), f"{done.job}: {_text(done.result)}")
+        elif self._out.json:
+            self._out.result(record, "")
+
+
+def _record(result: "Result") -> dict[str, object]:
+    return backup_words.record(result) if isinstance(result, Backup) else drill_words.record(result)
+
+
+def _text(result: "Result") -> str:
+    return escape(backup_words.text(result) if isinstance(result, Backup) else drill_words.text(result))
