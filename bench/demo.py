@@ -1,5 +1,6 @@
 """The main jobs on a realistic database: seal, verify, restore, compare, with rates, ratio and the share of the limit; then two days of
-backups of the same database while it is in use, both restored and compared, with the bytes that the second day added.
+backups of the same database while it is in use, both restored and compared, with the bytes that the second day added; then a run as a
+timer makes it, a drill and the status.
 
 `make demo` runs it. Every step is the command that a person would type, printed before it runs. DEMO_SIZE (default 256M) is the size of
 the database; DEMO_FOLDER where it lies (default: memory, if there is room, so that the disk is not what is measured)."""
@@ -12,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -87,11 +88,28 @@ def two_days(place: Path, size: int) -> None:
     run("restore", json.loads(listed.splitlines()[0])["snapshot"][:8], "--to", "yesterday", *store)
     run("restore", "latest", "--to", "today", *store)
     run("check", "--read-data", *store)
+    every_night(run, place)
     print("\ncompare")
     for copied, folder in zip(copies, ("yesterday", "today"), strict=True):
         check_same(copied, place / folder / "msgstore.db")
     changes = days.changes(*copies)
     print(f"  {changes}")
+
+
+def every_night(run: Callable[..., None], place: Path) -> None:
+    """What the timer would do, and what a person sees of it; the drill proves that what was backed up comes back."""
+    print("\nwhat happens by itself, once the configuration names it")
+    configuration = place / "chatseal.toml"
+    configuration.write_text(
+        f'[key]\nfile = "{place}/my.key"\n\n[job.chats]\nsources = ["{place}/msgstore.db"]\nstore = "{place}/store"\n'
+        '[job.chats.schedule]\ndrill = "never"  # here it comes after\n'
+    )
+    configuration.chmod(0o600)
+    print(f"\n$ cat chatseal.toml\n{configuration.read_text()}", end="")
+    os.environ["CHATSEAL_CONFIG"] = str(configuration)
+    run("run")
+    run("drill", "--store", "store", "--key-file", "my.key")
+    run("status")
 
 
 def check_same(wanted: Path, restored: Path) -> None:

@@ -12,11 +12,13 @@ from click.testing import CliRunner
 from chatseal._version import VERSION
 from chatseal.cli.app import COMMANDS, chatseal
 from chatseal.cli.key import COMMANDS as KEY_COMMANDS
+from chatseal.cli.schedule import COMMANDS as SCHEDULE_COMMANDS
 from chatseal.cli.vault import COMMANDS as VAULT_COMMANDS
 from chatseal.cli.words import EXIT_WORDS
 from cli.command import PATIENCE, Run, environment
 
-ALL = [[], *([name] for name in COMMANDS), *(["key", name] for name in KEY_COMMANDS), *(["vault", name] for name in VAULT_COMMANDS)]
+GROUPS = {"key": KEY_COMMANDS, "vault": VAULT_COMMANDS, "schedule": SCHEDULE_COMMANDS}
+ALL = [[], *([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)]
 
 
 def help_of(words: list[str]) -> str:

@@ -35,6 +35,7 @@ COMMANDS = {  # name: (module, what it does)
     "check": ("chatseal.cli.check", "Check that every snapshot in a store can be restored."),
     "drill": ("chatseal.cli.drill", "Restore a snapshot to nowhere: prove that it comes back."),
     "run": ("chatseal.cli.run", "Do what chatseal.toml names: back up, and prove that it comes back."),
+    "schedule": ("chatseal.cli.schedule", "Have the system call `chatseal run` every hour."),
     "status": ("chatseal.cli.status", "Show how the backups are that happen by themselves."),
     "doctor": ("chatseal.cli.doctor", "Show versions, measure speeds, and name what limits this machine."),
     "compare": ("chatseal.cli.compare", "Measure chatseal and other tools on your own file."),
