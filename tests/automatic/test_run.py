@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from automatic.conftest import KEY, Scene, Watched
 from chatseal import Store
 from chatseal.automatic import plan, run, state, status
-from chatseal.automatic.state import JobState, RunningError
+from chatseal.automatic.state import RunningError
 from chatseal.snapshots import proofs
 
 
@@ -59,7 +59,7 @@ def test_an_hourly_timer_backs_up_once_a_day_and_drills_once_a_month(scene: Scen
         found = plan.read(scene.config)
         (job,) = found.jobs
         for step in ("backup", "drill"):
-            known = state.read().get("chats", JobState())
+            known = state.of(state.read(), job.name, job.store)
             when = run.due_of(job, known, step, scene.now)
             if when is not None and when <= scene.now:
                 done.append(step)
@@ -83,6 +83,16 @@ def test_a_clock_that_was_wrong_when_it_was_backed_up_does_not_stop_backups(scen
     future = int((scene.now + timedelta(days=4000)).timestamp())
     state.keep({"chats": scene.state().with_success("backup", future)})
     assert "backup" in scene.steps()
+
+
+def test_a_job_with_another_store_than_before_begins_anew(scene: Scene) -> None:
+    scene.run()
+    Store.create(scene.folder / "other", KEY).close()
+    scene.write(scene.job(store=scene.folder / "other"))
+    (one,) = status.look(plan.read(scene.config), scene.now).jobs
+    assert (one.age, one.proof) == (None, None)
+    steps = scene.steps()
+    assert (steps[0], steps[-1]) == ("backup", "drill")
 
 
 def test_a_drill_by_hand_counts(scene: Scene) -> None:

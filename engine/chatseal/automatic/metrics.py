@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chatseal import part_file
+from chatseal.automatic import state
 from chatseal.automatic.state import JobState
 
 if TYPE_CHECKING:
@@ -32,15 +33,15 @@ def text(jobs: Mapping[str, JobState]) -> str:
     lines = []
     for name, (what, value) in _GAUGES.items():
         lines += [f"# HELP {name} {what}", f"# TYPE {name} gauge"]
-        lines += [f'{name}{{job="{job}"}} {value(state)}' for job, state in jobs.items()]
+        lines += [f'{name}{{job="{job}"}} {value(known)}' for job, known in jobs.items()]
     return "".join(line + "\n" for line in lines)
 
 
-def write(plan: "Plan", known: Mapping[str, JobState]) -> list[str]:
+def write(plan: "Plan", known: dict[str, JobState]) -> list[str]:
     """Write the file, if the plan has one; what went wrong: that stops no backup."""
     if not plan.textfile:
         return []
-    jobs = {job.name: known.get(job.name, JobState()) for job in plan.jobs}
+    jobs = {job.name: state.of(known, job.name, job.store) for job in plan.jobs}
     try:
         part_file.write_whole(Path(plan.textfile), text(jobs).encode(), mode=FOR_ALL, overwrite=True)
     except OSError as error:

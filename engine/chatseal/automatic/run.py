@@ -114,7 +114,7 @@ class _Runner:
 
     @property
     def _state(self) -> JobState:
-        return self._known.get(self._job.name, JobState())
+        return state.of(self._known, self._job.name, self._job.store)
 
     def _keep(self, new: JobState) -> None:
         self._known[self._job.name] = new

@@ -16,7 +16,7 @@ from chatseal.snapshots import places
 NAME, LOCK, TOLD = "jobs.json", "jobs.lock", "jobs.told"
 FILE_MAX = 1 << 20
 JOBS_MAX = 1000
-TEXT_MAX = 2000
+TEXT_MAX, STORE_MAX = 2000, 4096
 STEPS = ("backup", "forget", "prune", "drill")
 _TIME_MAX = 253402300799  # the last second of the year 9999
 
@@ -41,10 +41,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """What is known of one job. Times in whole seconds since 1970, 0 for never: of the beginning of the last backup, prune and drill that
-    went well. `skipped` are names that the last backup left out, `exit_code` that of the last run, `running` when a run began that has not
-    ended yet."""
+    """What is known of one job with the store at the address `store`. Times in whole seconds since 1970, 0 for never: of the beginning of
+    the last backup, prune and drill that went well. `skipped` are names that the last backup left out, `exit_code` that of the last run,
+    `running` when a run began that has not ended yet."""
 
+    store: str = ""
     store_id: str = ""
     host: str = ""
     snapshot: str = ""
@@ -103,6 +104,12 @@ def read() -> dict[str, JobState]:
         return {name: _job(value) for name, value in jobs.items()}
     except (FileNotFoundError, DamagedError):
         return {}
+
+
+def of(known: dict[str, JobState], name: str, store: str) -> JobState:
+    """What is known of the job *name* with the store at the address *store*: nothing if it had another one before."""
+    found = known.get(name)
+    return found if found is not None and found.store == store else JobState(store)
 
 
 def keep(jobs: dict[str, JobState]) -> None:
@@ -166,7 +173,7 @@ def _job(value: Any) -> JobState:
         elif item.name == "sources":
             found[item.name] = strict_json.items(value, item.name, 1 << 16, strict_json.a_text(1 << 16))
         elif isinstance(item.default, str):
-            found[item.name] = strict_json.text(value, item.name, 512)
+            found[item.name] = strict_json.text(value, item.name, TEXT_MAX if item.name != "store" else STORE_MAX)
         else:
             found[item.name] = strict_json.number(value, item.name, 0, strict_json.INTEGER_MAX if item.name in _AMOUNTS else _TIME_MAX)
     return JobState(**found)

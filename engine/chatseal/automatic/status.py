@@ -53,7 +53,7 @@ class Status:
 def look(plan: Plan, now: datetime) -> Status:
     """The status at *now*. Raises OSError."""
     known, is_running = state.read(), state.is_running()
-    return Status(tuple(_of(job, known.get(job.name, JobState()), now, is_running=is_running) for job in plan.jobs), is_running)
+    return Status(tuple(_of(job, state.of(known, job.name, job.store), now, is_running=is_running) for job in plan.jobs), is_running)
 
 
 def _of(job: Job, known: JobState, now: datetime, *, is_running: bool) -> JobStatus:
