@@ -88,12 +88,12 @@ def two_days(place: Path, size: int) -> None:
     run("restore", json.loads(listed.splitlines()[0])["snapshot"][:8], "--to", "yesterday", *store)
     run("restore", "latest", "--to", "today", *store)
     run("check", "--read-data", *store)
-    every_night(run, place)
     print("\ncompare")
     for copied, folder in zip(copies, ("yesterday", "today"), strict=True):
         check_same(copied, place / folder / "msgstore.db")
     changes = days.changes(*copies)
     print(f"  {changes}")
+    every_night(run, place)
 
 
 def every_night(run: Callable[..., None], place: Path) -> None:
