@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from chatseal._version import VERSION as __version__
+from chatseal.drilled import Drilled, DrilledDatabase
 from chatseal.errors import (
     AuthorError,
     CaptureError,
@@ -40,8 +41,6 @@ from chatseal.events import (
     Backup,
     Checked,
     Difference,
-    Drilled,
-    DrilledDatabase,
     FileReport,
     HolderChange,
     Progress,

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from chatseal import Store
+from chatseal.drilled import Drilled
 from chatseal.errors import StoreFailedError
-from chatseal.events import Drilled
 from chatseal.format.object_names import MAPS, PACKS
 from chatseal.snapshots import catalogue, drill, pack_writer, proofs, trial_database
 from chatseal.snapshots.drill import DrillOptions

@@ -13,6 +13,7 @@ from chatseal.automatic.plan import Job, Plan
 from chatseal.automatic.state import Failure, JobState
 from chatseal.automatic.timing import DAY, due, retry
 from chatseal.capture.walk import NEVER_CONTENT
+from chatseal.drilled import Drilled
 from chatseal.errors import EXIT_DAMAGED, EXIT_FAILED, EXIT_OK, EXIT_PARTLY, ChatsealError, NoStoreError, exit_code
 from chatseal.events import Report
 from chatseal.snapshots import catalogue, proofs
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 OpenStore = Callable[[str], AbstractContextManager["Store"]]
-Result = events.Backup | events.Drilled
+Result = events.Backup | Drilled
 FAILED, PARTLY, WELL = "failed", "partly", "ok"
 
 

@@ -16,7 +16,7 @@ from chatseal.cli.store_options import at_option, find_snapshot, open_store, sto
 from chatseal.errors import EXIT_DAMAGED, EXIT_OK
 
 if TYPE_CHECKING:
-    from chatseal.events import Drilled
+    from chatseal.drilled import Drilled
 
 
 @click.command(

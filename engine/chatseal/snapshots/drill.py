@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chatseal import _pages, events
+from chatseal import _pages
+from chatseal.drilled import Drilled, DrilledDatabase
 from chatseal.errors import ChatsealError, DamagedError, StoreFailedError, StoreRefusedError
 from chatseal.events import Report, Reporter
 from chatseal.keys.secret import Secret
@@ -42,7 +43,7 @@ class DrillOptions:
         Budget.of(self.threads, None)
 
 
-def drill(store: SealedStore, record: Record, options: DrillOptions, *, progress: Report | None = None) -> events.Drilled:
+def drill(store: SealedStore, record: Record, options: DrillOptions, *, progress: Report | None = None) -> Drilled:
     """Read, decrypt and compare every byte of a snapshot, or of a part of its entries; ask SQLite about each database.
 
     What cannot be restored is in the result's `failed`; if nothing is, this machine remembers the proof. No plaintext gets a name (see
@@ -94,9 +95,9 @@ class _Drill:
         self._reporter = Reporter(None, None)
         self._failed: list[tuple[str, str]] = []
         self._warnings: list[str] = []
-        self._databases: list[events.DrilledDatabase] = []
+        self._databases: list[DrilledDatabase] = []
 
-    def run(self, record: Record, share: float) -> events.Drilled:
+    def run(self, record: Record, share: float) -> Drilled:
         entries = ordered(list(self._table.entries.values()))
         with_content = [units for units in entries if units.entry.type in ("file", "database", "stream") and not units.entry.same_as]
         tried = _sample(with_content, share)
@@ -114,7 +115,7 @@ class _Drill:
                     raise
                 self._failed.append((units.entry.path, str(error)))
         self._reporter.finish(self._done)
-        return events.Drilled(
+        return Drilled(
             record.id,
             len(with_content),
             len(tried),
@@ -154,7 +155,7 @@ class _Drill:
             nowhere.finish()
             verdict = trial.judge(units.entry.size)
         path = units.entry.path
-        self._databases.append(events.DrilledDatabase(path, not verdict.problems, verdict.tables))
+        self._databases.append(DrilledDatabase(path, not verdict.problems, verdict.tables))
         self._warnings += [f"{path}: {reason}" for reason in verdict.unchecked]
         if verdict.problems:
             said = "; ".join(verdict.problems)

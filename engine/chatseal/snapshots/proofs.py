@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chatseal.drilled import Drilled
 from chatseal.errors import DamagedError
-from chatseal.events import Drilled
 from chatseal.format import strict_json
 from chatseal.format.manifest import Manifest
 from chatseal.snapshots import places

@@ -11,6 +11,7 @@ from typing import Any, Self
 from chatseal import events
 from chatseal.capture.entry import Entry
 from chatseal.capture.stream import Readable
+from chatseal.drilled import Drilled
 from chatseal.errors import (
     IntegrityError,
     NoStoreError,
@@ -149,9 +150,7 @@ class Store:
         sealed = SealedStore(self._objects, self.config, copies=False)
         return check(sealed, CheckOptions(share, threads), progress=progress)
 
-    def drill(
-        self, wanted: str = LATEST, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None
-    ) -> events.Drilled:
+    def drill(self, wanted: str = LATEST, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None) -> Drilled:
         """As Snapshot.drill, of the snapshot whose id begins with *wanted*, or the latest. Raises NoStoreError too."""
         return self.snapshot(wanted).drill(share=share, threads=threads, progress=progress)
 
@@ -256,7 +255,7 @@ class Snapshot:
         """Write the content of *name* into a binary file object, in order; its bytes. Raises the same."""
         return restore_stream(self._sealed, self._record, name, target, Budget.of(threads, None), progress=progress)
 
-    def drill(self, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None) -> events.Drilled:
+    def drill(self, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None) -> Drilled:
         """Restore all of it, or *share* of its entries, to nowhere: every byte is read, decrypted and compared, databases are looked at by
         SQLite. What cannot be restored is in the result's `failed`; if nothing is, this machine remembers when that was proven.
 
