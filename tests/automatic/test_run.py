@@ -220,6 +220,15 @@ def test_a_state_that_makes_no_sense_means_that_all_is_due(scene: Scene, text: b
     assert "backup" in scene.steps()
 
 
+def test_of_jobs_that_are_no_more_the_oldest_are_forgotten(scene: Scene) -> None:
+    scene.run()
+    state.keep({"chats": scene.state(), **{f"job{n}": state.JobState(ran=n) for n in range(state.JOBS_MAX + 5)}})
+    known = state.read()
+    assert len(known) == state.JOBS_MAX
+    assert "chats" in known
+    assert "job5" not in known
+
+
 # --- status --------------------------------------------------------------------------------------------------------------
 
 

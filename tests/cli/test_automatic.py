@@ -129,6 +129,15 @@ def test_the_timer_asks_nobody_for_a_password(run: Run, jobs: Path) -> None:
     assert "chats: backup failed: " in ended.err
 
 
+def test_a_run_without_a_key_fails_like_any_other_and_is_remembered(run: Run, jobs: Path) -> None:
+    text = jobs.read_text()
+    jobs.write_text(text[text.index("[job") :])
+    ended = run("run")
+    assert ended.code == 1
+    assert "chats: backup failed: no key is given" in ended.err
+    assert json.loads(run("status", "--json").out)["failures"][0]["message"].startswith("no key is given")
+
+
 def test_setup_changes_the_key_and_leaves_the_jobs(run: Run, jobs: Path, here: Path) -> None:
     assert run("setup", "--lock", "key", "--keep", "file", "--key-out", here / "other.key").code == 0
     assert "[job.chats]" in jobs.read_text()

@@ -14,7 +14,7 @@ from chatseal.format import strict_json
 from chatseal.snapshots import places
 
 NAME, LOCK, TOLD = "jobs.json", "jobs.lock", "jobs.told"
-FILE_MAX = 1 << 20
+FILE_MAX = 64 << 20
 JOBS_MAX = 1000
 TEXT_MAX, STORE_MAX = 2000, 4096
 STEPS = ("backup", "forget", "prune", "drill")
@@ -114,7 +114,8 @@ def of(known: dict[str, JobState], name: str, store: str) -> JobState:
 
 def keep(jobs: dict[str, JobState]) -> None:
     """Remember *jobs*, whole or not at all. Only who is `alone` may. Raises OSError."""
-    document = {"version": 1, "jobs": {name: asdict(job) for name, job in jobs.items()}}
+    newest = sorted(jobs.items(), key=lambda item: item[1].ran)[-JOBS_MAX:]  # of jobs that are no more the oldest go
+    document = {"version": 1, "jobs": {name: asdict(job) for name, job in newest}}
     places.write_whole(path(), json.dumps(document).encode() + b"\n")
 
 

@@ -14,6 +14,7 @@ from chatseal.cli.key_options import Keys
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.words import escape
+from chatseal.errors import KeySourceError
 from chatseal.events import Backup, Report
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def command(out: Output, names: tuple[str, ...], only_due: bool) -> int:
 
     plan = plans.read()
     jobs = chosen(plan, names)
-    done = run(plan, jobs, _Opened(out).open, _Watch(out), only_due=only_due, clock=lambda: datetime.now().astimezone())
+    watch = _Watch(out)
+    try:
+        done = run(plan, jobs, _Opened(out).open, watch, only_due=only_due, clock=lambda: datetime.now().astimezone())
+    finally:
+        watch.hide()
     for trouble in done.troubles:
         out.warn(trouble)
     if not done.steps:
@@ -81,7 +86,10 @@ class _Opened:
         from chatseal.snapshots.store import Store
 
         if self._openers is None:
-            self._openers = Keys().openers(self._out)
+            try:
+                self._openers = Keys().openers(self._out)
+            except click.UsageError as error:  # nothing names a key: the job fails with that, and whoever is to be told is told
+                raise KeySourceError(error.format_message()) from None
         self._out.subject = None
         with Store(url, key=self._openers) as store:
             yield store
@@ -99,10 +107,14 @@ class _Watch:
         self._bar.__enter__()
         return self._bar.report
 
-    def end(self, done: "Done") -> None:
+    def hide(self) -> None:
+        """Take away the bar of a step that is over, or was cut off."""
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+    def end(self, done: "Done") -> None:
+        self.hide()
         if isinstance(done.result, Backup):
             for path, reason in done.result.skipped:
                 self._out.warn(f"{done.job}: left out {path}: {reason}")

@@ -12,7 +12,7 @@ from chatseal.format import strict_json
 from chatseal.format.manifest import Manifest
 from chatseal.snapshots import places
 
-FILE_MAX = 1 << 20
+FILE_MAX = 64 << 20
 MOST = 256  # that are kept of a store: the newest
 _TEXT_MAX = 65536
 
