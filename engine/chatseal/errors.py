@@ -160,6 +160,10 @@ class AuthorError(IntegrityError):
     remedy = "Get the file from its author, or ask for the verifying key that it was signed for. It opens without the demand."
 
 
+class UnprunableError(IntegrityError):
+    """What tells which objects of a store are needed cannot be read, so nothing is removed."""
+
+
 class StoreChangedError(IntegrityError):
     """The store at an address is not the one that this machine knows, or an older state of it."""
 

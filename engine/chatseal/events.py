@@ -166,6 +166,22 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """What one prune did. Objects are packs and parts of maps: `removed`, `condemned` and to be removed later, `young` or needed by
+    nobody for too short a time. `condemned_now` are new among the condemned. Bytes are theirs, and of what is needed."""
+
+    removed: int
+    removed_bytes: int
+    condemned: int
+    condemned_bytes: int
+    young: int
+    young_bytes: int
+    needed_bytes: int
+    condemned_now: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TableDifference:
     """One table of a database in two snapshots: rows that came, went and changed; `redefined` if its columns are others."""
 

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 # --- Section 10: objects and their names ------------------------------------------------------------------------------
 
-KINDS = {"packs": "pack", "maps": "map", "pending": "pending", "snapshots": "snapshot", "condemned": "condemned"}
-NAME = re.compile(r"(packs|maps|pending|snapshots|condemned)/([1-9][0-9]{0,8})-([0-9a-f]{32})")
+KINDS = {"packs": "pack", "maps": "map", "pending": "pending", "snapshots": "snapshot", "condemned": "condemned", "forgets": "forget"}
+NAME = re.compile(r"(packs|maps|pending|snapshots|condemned|forgets)/([1-9][0-9]{0,8})-([0-9a-f]{32})")
 CONFIG_MAX, PACK_MAX, PACK_PLAIN_MAX, PART_MAX, MANIFEST_MAX = 1 << 20, 1 << 28, 1 << 27, 16 << 20, 16 << 20
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from chatseal.errors import ObjectMissingError, StoreFailedError, StoreRefusedError
 from chatseal.format.object_names import CONDEMNED, MAPS, PACKS, PENDINGS, SNAPSHOTS
-from chatseal.snapshots import catalogue, pack_writer, references
+from chatseal.snapshots import catalogue, name_list, pack_writer
 from snapshots.scene import described, noise
 from snapshots.wrapped_store import Bench
 
@@ -37,7 +37,7 @@ def fill(folder: Path, seed: int = 1, files: int = FILES) -> None:
 def condemn(bench: Bench, *names: str) -> str:
     """What somebody who prunes writes before he deletes."""
     name = bench.store.new_name(CONDEMNED)
-    bench.objects.inner.put(name, bench.store.seal(name, [references.encode(names)]))
+    bench.objects.inner.put(name, bench.store.seal(name, [name_list.encode(names)]))
     return name
 
 

@@ -1,5 +1,6 @@
 """A store in memory with a wrapper around it: tests look at every call, and let something happen before or after it."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from chatseal.capture.stream import Readable
 from chatseal.events import Backup, Checked, Restored
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectInfo, ObjectStore
-from chatseal.snapshots import catalogue, map_chain
+from chatseal.snapshots import catalogue, map_chain, places
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import Config
@@ -105,6 +106,10 @@ class Bench:
         self.objects.before = self.objects.after = nothing
         self.objects.calls.clear()
         self.objects.acknowledged.clear()
+
+    def forget_copies(self) -> None:
+        """Of objects on this machine."""
+        shutil.rmtree(places.cache_folder(), ignore_errors=True)
 
     def saved(self) -> dict[str, tuple[bytes, float]]:
         """All objects."""

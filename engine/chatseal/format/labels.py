@@ -6,6 +6,7 @@ VERSION = "chatseal/v1"
 SEALED = "sealed"
 CONFIG = "config"
 PACK, MAP, PENDING, SNAPSHOT = "pack", "map", "pending", "snapshot"
+CONDEMNED, FORGET = "condemned", "forget"
 
 SLOT_KEY = b"chatseal/v1 slot key"
 SLOT_HPKE = b"chatseal/v1 slot hpke"

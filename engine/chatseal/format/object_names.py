@@ -3,14 +3,22 @@
 import re
 
 from chatseal.errors import DamagedError
-from chatseal.format.labels import CONFIG, MAP, PACK, PENDING, SNAPSHOT, object_kind
+from chatseal.format import labels
+from chatseal.format.labels import CONFIG, object_kind
 
 CONFIG_NAME = "config"
-PACKS, MAPS, PENDINGS, SNAPSHOTS, CONDEMNED = "packs/", "maps/", "pending/", "snapshots/", "condemned/"
+PACKS, MAPS, PENDINGS, SNAPSHOTS, CONDEMNED, FORGETS = "packs/", "maps/", "pending/", "snapshots/", "condemned/", "forgets/"
 LAST_LEN = 16  # bytes of a name that chance and the name key make
 
-_KINDS = {PACKS: PACK, MAPS: MAP, PENDINGS: PENDING, SNAPSHOTS: SNAPSHOT, CONDEMNED: "condemned"}
-_NAME = re.compile(r"(packs/|maps/|pending/|snapshots/|condemned/)([1-9][0-9]{0,8})-([0-9a-f]{32})")
+_KINDS = {
+    PACKS: labels.PACK,
+    MAPS: labels.MAP,
+    PENDINGS: labels.PENDING,
+    SNAPSHOTS: labels.SNAPSHOT,
+    CONDEMNED: labels.CONDEMNED,
+    FORGETS: labels.FORGET,
+}
+_NAME = re.compile(rf"({'|'.join(_KINDS)})([1-9][0-9]{{0,8}})-([0-9a-f]{{32}})")
 
 
 def name_of(folder: str, epoch: int, last: bytes) -> str:

@@ -20,11 +20,14 @@ _FETCHERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A snapshot: its object's name, what it says, and `time`: its own, or the store's where its own lies beyond that."""
+    """A snapshot: its object's name, what it says, and `time`: its own, or the store's where its own lies beyond that.
+
+    `stored` is when the store got it, by the store's clock."""
 
     name: str
     manifest: Manifest
     time: datetime
+    stored: datetime
 
     @property
     def id(self) -> str:
@@ -80,7 +83,8 @@ def read(store: SealedStore) -> Catalogue:
             return None
         except IntegrityError as error:
             return info.name, error
-        return Record(info.name, manifest, min(manifest.time, _moment(info.modified)))
+        stored = _moment(info.modified)
+        return Record(info.name, manifest, min(manifest.time, stored), stored)
 
     with ThreadPoolExecutor(_FETCHERS, "chatseal-catalogue") as pool:
         found = list(pool.map(fetch, infos))

@@ -3,10 +3,14 @@
 import os
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chatseal.sealing.target import PRIVATE, FileTarget
+
+if os.name == "posix":
+    import fcntl
 
 LIFE = 24 * 3600  # seconds
 STATE, CACHE = "CHATSEAL_STATE_DIR", "CHATSEAL_CACHE_DIR"
@@ -41,6 +45,16 @@ def make_private(folder: Path) -> Path:
 def is_old(about: os.stat_result, life: float = LIFE) -> bool:
     """Whether a file was written more than *life* seconds ago; a day: no run that made it is still at work."""
     return time.time() - about.st_mtime > life
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """As long as the block lasts no other process of this machine is in it; waits for one that is."""
+    make_private(path.parent)
+    with open(path, "ab", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
+        if os.name == "posix":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_whole(path: Path, data: bytes) -> None:

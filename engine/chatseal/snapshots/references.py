@@ -3,43 +3,20 @@
 The order of these steps is what lets somebody prune at the same time (docs/design/prune.md): pending, then condemned, then what is
 there, then the snapshot, then pending once more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from itertools import pairwise
 
-from chatseal.errors import ObjectMissingError, StoreRefusedError
-from chatseal.format import object_names, strict_json
-from chatseal.format.strict_json import damaged
+from chatseal.errors import IntegrityError, ObjectMissingError, StoreRefusedError
+from chatseal.format import object_names
+from chatseal.snapshots import map_chain, name_list
+from chatseal.snapshots.page_map import MapReader
 from chatseal.snapshots.sealed_store import SealedStore
-
-VERSION = 1
-LONGEST = 256 << 20
-NAMES_MAX = 1 << 22
-_REFERRED = (object_names.PACKS, object_names.MAPS)
-
-
-def encode(names: Iterable[str]) -> bytes:
-    """A list of packs and maps, as `pending/` and `condemned/` hold it."""
-    return strict_json.encode({"version": VERSION, "names": sorted(set(names))})
-
-
-def parse(data: bytes) -> frozenset[str]:
-    """Raises DamagedError."""
-    members = strict_json.parse_object(data)
-    strict_json.version(members, VERSION)
-    names = strict_json.items(members, "names", NAMES_MAX, strict_json.a_text(128))
-    # nothing else is referred to, nothing else condemned: no list makes anybody remove a snapshot
-    if not all(any(object_names.is_name(name, folder) for folder in _REFERRED) for name in names):
-        raise damaged()
-    if any(before >= name for before, name in pairwise(names)):
-        raise damaged()
-    return frozenset(names)
 
 
 def announce(store: SealedStore, snapshot: str, names: Iterable[str]) -> str:
     """Put the `pending/` of a snapshot to be; its name."""
     pending = object_names.sibling(snapshot, object_names.PENDINGS)
-    store.objects.put(pending, store.seal(pending, [encode(names)]))
+    store.objects.put(pending, store.seal(pending, [name_list.encode(names)]))
     return pending
 
 
@@ -56,7 +33,7 @@ def missing(store: SealedStore, names: Iterable[str]) -> set[str]:
     for info in store.objects.list(object_names.CONDEMNED):
         if object_names.is_name(info.name, object_names.CONDEMNED):
             with suppress(ObjectMissingError):  # its run has ended: what it deleted is missed below
-                lost |= parse(store.read(info.name, LONGEST)) & wanted
+                lost |= condemned(store, info.name) & wanted
     there: set[str] = set()
     for folder in (object_names.PACKS, object_names.MAPS):
         there.update(info.name for info in store.objects.list(folder) if info.name in wanted)
@@ -70,3 +47,19 @@ def is_there(store: SealedStore, name: str) -> bool:
     except ObjectMissingError:
         return False
     return True
+
+
+def condemned(store: SealedStore, name: str) -> frozenset[str]:
+    """What a list of `condemned/` names. Raises ObjectMissingError, IntegrityError."""
+    try:
+        return name_list.parse(store.read(name, name_list.LONGEST))
+    except IntegrityError as error:
+        raise error.with_remedy(
+            "Nobody can tell what it condemns. When nobody backs up or prunes, `chatseal prune --exclusive` removes it."
+        ) from None
+
+
+def of_map(store: SealedStore, parts: Sequence[str]) -> set[str]:
+    """The parts of a map, and every pack that it names. Raises IntegrityError, ObjectMissingError."""
+    with map_chain.stream(store, parts) as stream:
+        return {*parts, *(place.name for place in MapReader(stream).head.packs)}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatseal import DamagedError
-from chatseal.snapshots import references
+from chatseal.snapshots import name_list
 
 PACK, MAP = "packs/1-" + "0a" * 16, "maps/1-" + "0b" * 16
 NAMES = st.builds("{}{}-{:032x}".format, st.sampled_from(["packs/", "maps/"]), st.integers(1, 999_999_999), st.integers(0, 2**128 - 1))
@@ -15,7 +15,7 @@ NAMES = st.builds("{}{}-{:032x}".format, st.sampled_from(["packs/", "maps/"]), s
 
 @given(names=st.lists(NAMES, max_size=20))
 def test_a_list_comes_back(names: list[str]) -> None:
-    assert references.parse(references.encode([*names, *names])) == frozenset(names)
+    assert name_list.parse(name_list.encode([*names, *names])) == frozenset(names)
 
 
 @pytest.mark.parametrize(
@@ -37,22 +37,22 @@ def test_a_list_comes_back(names: list[str]) -> None:
 )
 def test_a_list_that_breaks_a_rule_is_damage(members: object) -> None:
     with pytest.raises(DamagedError):
-        references.parse(json.dumps(members).encode())
+        name_list.parse(json.dumps(members).encode())
 
 
-@pytest.mark.parametrize("folder", ["snapshots/", "pending/", "condemned/"])
+@pytest.mark.parametrize("folder", ["snapshots/", "pending/", "condemned/", "forgets/"])
 def test_nobody_can_condemn_a_snapshot_or_another_list(folder: str) -> None:
     """Else whoever prunes would remove it."""
     with pytest.raises(DamagedError):
-        references.parse(references.encode([folder + PACK.partition("/")[2]]))
+        name_list.parse(name_list.encode([folder + PACK.partition("/")[2]]))
 
 
 def test_any_changed_byte_is_damage_or_another_list() -> None:
-    data = references.encode([PACK, MAP])
+    data = name_list.encode([PACK, MAP])
     for at in range(len(data)):
         for byte in {data[at] ^ 1, data[at] ^ 0x80, 0x22, 0x30, 0x61} - {data[at]}:
             try:
-                found = references.parse(data[:at] + bytes([byte]) + data[at + 1 :])
+                found = name_list.parse(data[:at] + bytes([byte]) + data[at + 1 :])
             except DamagedError:
                 continue
-            assert references.parse(references.encode(found)) == found
+            assert name_list.parse(name_list.encode(found)) == found
