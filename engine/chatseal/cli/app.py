@@ -33,6 +33,8 @@ COMMANDS = {  # name: (module, what it does)
     "diff": ("chatseal.cli.diff", "Show what differs between two snapshots: files, pages, rows."),
     "restore": ("chatseal.cli.restore", "Bring a snapshot back, or a part of it."),
     "check": ("chatseal.cli.check", "Check that every snapshot in a store can be restored."),
+    "forget": ("chatseal.cli.forget", "Remove snapshots, by name or by a policy."),
+    "prune": ("chatseal.cli.prune", "Remove from a store what no snapshot needs."),
     "drill": ("chatseal.cli.drill", "Restore a snapshot to nowhere: prove that it comes back."),
     "run": ("chatseal.cli.run", "Do what chatseal.toml names: back up, and prove that it comes back."),
     "schedule": ("chatseal.cli.schedule", "Have the system call `chatseal run` every hour."),

@@ -38,8 +38,10 @@ from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.content import Content
 from chatseal.snapshots.diff import diff
 from chatseal.snapshots.drill import DrillOptions, drill
+from chatseal.snapshots.forget import forget
 from chatseal.snapshots.inspection import inspect
 from chatseal.snapshots.pack_reader import PackReader
+from chatseal.snapshots.prune import PruneOptions, prune
 from chatseal.snapshots.restore import RestoreOptions, content_of, restore, restore_file, restore_stream
 from chatseal.snapshots.sealed_store import SealedStore
 
@@ -127,13 +129,32 @@ class Store:
         *progress* gets the bytes read. What cannot be read is in the result's `skipped`.
 
         Raises StoreChangedError, what stores raise, OSError."""
-        pins.check(self.url, self.config)
-        pins.keep(self.url, self.config)
+        self.check_pin()
         options = options or BackupOptions()
         own = [places.state_folder(), places.cache_folder(), *([self._objects.folder] if isinstance(self._objects, LocalStore) else [])]
         capture = replace(options.capture, leave_out=(*options.capture.leave_out, *map(os.path.abspath, own)))
         paths = [os.path.abspath(source) for source in sources]
         return backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
+
+    def forget(self, snapshots: "Iterable[Snapshot]") -> None:
+        """Remove *snapshots* for good. What they alone needed stays until it is pruned.
+
+        Raises StoreChangedError, StoreRefusedError where this credential may not delete, what stores raise, OSError."""
+        self.check_pin()
+        forget(self._sealed, [snapshot.record.name for snapshot in snapshots])
+
+    def prune(self, *, exclusive: bool = False, dry_run: bool = False) -> events.Pruned:
+        """Remove what no snapshot needs: condemn it, and remove what this machine has condemned a day ago or earlier.
+
+        *exclusive* does it at once, and loses snapshots if somebody backs up meanwhile. Raises UnprunableError if something that tells
+        what is needed cannot be read, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
+        self.check_pin()
+        return prune(self._sealed, PruneOptions(exclusive=exclusive, dry_run=dry_run))
+
+    def check_pin(self) -> None:
+        """Raise StoreChangedError if another store lies there than this machine knows, or an older state of it; else remember it."""
+        pins.check(self.url, self.config)
+        pins.keep(self.url, self.config)
 
     def snapshots(self) -> "list[Snapshot]":
         """All snapshots, oldest first; those that are damaged are left out, and found by `check`."""
