@@ -130,7 +130,9 @@ class Protocol:
                 yield become(state, step="second", spared=first)
             case "second":
                 spare = pruner.packs - pruner.spared - second
-                yield become(state, step="condemn" if spare else "packs", condemned=spare, packs=NOTHING, spared=NOTHING, runs=pruner.runs + 1)
+                yield become(
+                    state, step="condemn" if spare else "packs", condemned=spare, packs=NOTHING, spared=NOTHING, runs=pruner.runs + 1
+                )
             case "condemn":
                 yield become(replace(state, lists=with_(state.lists, number, pruner.condemned)), step="wait")
             case "wait":
