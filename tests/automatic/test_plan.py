@@ -12,6 +12,7 @@ from automatic.conftest import Scene
 from chatseal.automatic import configuration, plan
 from chatseal.automatic.configuration import ConfigurationError, KeyChoice
 from chatseal.automatic.hooks import Command, Url
+from chatseal.snapshots.retention import UNLIMITED, RetentionPolicy, Span
 from docs.pages import ROOT, blocks
 
 JOB = "[job.chats]\nsources = ['/srv/chat']\nstore = '/mnt/nas'\n"
@@ -27,6 +28,11 @@ def test_the_example_of_the_documents_says_everything_that_can_be_said(tmp_path:
     chats, dump = found.jobs
     assert chats.sources == (str(Path("~/chat/chat.db").expanduser()), str(Path("~/chat/media").expanduser()))
     assert (chats.limit_upload, chats.schedule.drill_share, dump.schedule.backup) == (2 << 20, 0.1, timedelta(hours=6))
+    assert chats.retention == RetentionPolicy(last=3, within=Span(days=2, hours=12))
+    both = frozenset({"tax", "2026"})
+    assert dump.retention == RetentionPolicy(
+        daily=14, weekly=8, monthly=24, yearly=UNLIMITED, tags=(frozenset({"keep"}), both), within=Span(days=7)
+    )
     assert (dump.command, dump.stream) == (("pg_dump", "chats"), "chats.sql")
     assert [type(hook) for hook in found.on_failure] == [Url, Command]
     assert found.key == KeyChoice("file", "/home/ada/.config/chatseal/backup.key")
@@ -59,6 +65,10 @@ def test_the_example_of_the_documents_says_everything_that_can_be_said(tmp_path:
         (JOB + "command = '\"'\n", "job.chats.command"),
         (JOB + "command = 'x'\nname = '../x'\n", "job.chats.name"),
         (JOB + "[job.chats.schedule]\nbackup = 'often'\n", "job.chats.schedule.backup"),
+        ("[retention]\nkeep-daily = -2\n", "retention.keep-daily"),
+        ("[retention]\nkeep-within = 'a month'\n", "retention.keep-within"),
+        ("[retention]\n", "retention"),
+        (JOB + "[job.chats.retention]\nkeep-dayly = 3\nkeep-last = 1\n", "job.chats.retention.keep-dayly"),
         ("[schedule]\nat = '3 am'\n", "schedule.at"),
         ("[schedule]\ndrill-sample = '0%'\n", "schedule.drill-sample"),
         ("[schedule]\nbackups = 'daily'\n", "schedule.backups"),
@@ -123,6 +133,18 @@ def test_no_document_gets_another_answer_than_a_plan_or_a_refusal(document: dict
         patch.setattr(configuration, "read", lambda _: configuration.Configuration())
         with suppress(ConfigurationError):
             assert plan.read(where).where == where
+
+
+def test_who_forgets_nothing_prunes_only_if_asked_to(scene: Scene) -> None:
+    def prune(*more: str) -> timedelta | None:
+        scene.write(scene.job(), *more)
+        return plan.read(scene.config).jobs[0].schedule.prune
+
+    assert prune() is None
+    assert prune("[retention]\nkeep-daily = 7\n") == timedelta(days=7)
+    assert prune("[job.chats.retention]\nkeep-daily = 7\n") == timedelta(days=7)
+    assert prune("[schedule]\nprune = 'monthly'\n") == timedelta(days=30)
+    assert prune("[retention]\nkeep-daily = 7\n[schedule]\nprune = 'never'\n") is None
 
 
 def test_a_mistake_in_a_job_stops_no_command_that_needs_the_key_alone(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from chatseal import Store
 from chatseal.automatic import plan, run, state, status
 from chatseal.automatic.state import RunningError
 from chatseal.snapshots import proofs
+from snapshots.scene import noise
 
 
 def snapshots(scene: Scene) -> int:
@@ -112,6 +113,46 @@ def test_what_could_not_be_read_is_no_success_but_a_backup(scene: Scene, monkeyp
     assert ran.exit_code == 3
     assert scene.state().skipped == 1
     assert scene.state().backup
+
+
+def test_what_a_policy_does_not_keep_is_forgotten_after_a_backup_and_pruned_when_that_is_due(scene: Scene) -> None:
+    scene.write(scene.job(more="[job.chats.retention]\nkeep-last = 1"), "[schedule]\ndrill='never'\n")
+    assert [done.step for done in scene.run().steps] == ["backup", "forget", "prune"]
+    with Store(scene.store, KEY) as store:
+        other = scene.folder / "other"
+        other.mkdir()
+        (other / "mine").write_bytes(b"mine")
+        by_hand = store.backup(other).snapshot
+    done: list[str] = []
+    for _ in range(8):
+        scene.later(days=1)
+        (scene.source / "photo.jpg").write_bytes(noise(100_000, int(scene.now.timestamp())))
+        steps = scene.steps()
+        assert steps[:2] == ["backup", "forget"]
+        done += steps
+    assert done.count("prune") == 1
+    with Store(scene.store, KEY) as store:
+        left = store.snapshots()
+        assert by_hand in {one.id for one in left}
+        own = [one for one in left if one.id != by_hand]
+        assert own[-1].id == scene.state().snapshot
+        assert len(own) < 9
+        assert store.check(share=1.0).broken == ()
+
+
+def test_nothing_is_forgotten_after_a_backup_that_failed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.write(scene.job(more="[job.chats.retention]\nkeep-last = 1"))
+    scene.run()
+    scene.later(days=1)
+    before = snapshots(scene)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "backup", fail)
+        assert [done.step for done in scene.run().steps] == ["backup"]
+    assert snapshots(scene) == before
 
 
 # --- failures ------------------------------------------------------------------------------------------------------------

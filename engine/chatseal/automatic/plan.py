@@ -24,11 +24,13 @@ from chatseal.capture.options import MAX_HOLD
 from chatseal.objects.addresses import is_url
 from chatseal.sealing.budget import LEVEL, LEVEL_MAX, LEVEL_MIN
 from chatseal.sizes import parse_size
+from chatseal.snapshots.retention import UNLIMITED, RetentionPolicy, Span
 
 if TYPE_CHECKING:
     from chatseal.snapshots.backup import BackupOptions
 
 JOBS_MAX = 100
+PERIODS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 NIGHT = TimeOfDay(3, 15)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%")
@@ -36,13 +38,15 @@ _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often jobs are done: None is never. `drill_share` is what part of a snapshot's files a drill tries."""
+    """How often jobs are done: None is never. `drill_share` is what part of a snapshot's files a drill tries; `asks_for_prune` whether
+    anybody said how often to prune."""
 
     at: TimeOfDay = NIGHT
     backup: timedelta | None = DAY
     prune: timedelta | None = 7 * DAY
     drill: timedelta | None = 30 * DAY
     drill_share: float = 1.0
+    asks_for_prune: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Job:
     allow_network: bool = False
     max_hold: float = MAX_HOLD
     schedule: Schedule = field(default_factory=Schedule)
+    retention: RetentionPolicy | None = None
 
     def options(self) -> "BackupOptions":
         """How to back it up. Raises PatternError."""
@@ -100,11 +105,11 @@ def read(file: Path | None = None) -> Plan:
     where = file or configuration.path()
     root = Table(where, "", configuration.document(where))
     root.table("key")  # which `configuration` reads
-    schedule = _schedule(root.table("schedule"), Schedule())
+    schedule, retention = _schedule(root.table("schedule"), Schedule()), _retention(root.table("retention"))
     tables = root.tables("job")
     if len(tables) > JOBS_MAX:
         raise root.wrong("job", f"these are more than {JOBS_MAX} jobs")
-    jobs = tuple(_job(name, table, schedule) for name, table in tables.items())
+    jobs = tuple(_job(name, table, schedule, retention) for name, table in tables.items())
     notify, metrics = root.table("notify"), root.table("metrics")
     on_success, on_failure = _notify(notify) if notify is not None else ((), ())
     textfile = _metrics(metrics) if metrics is not None else ""
@@ -112,7 +117,7 @@ def read(file: Path | None = None) -> Plan:
     return Plan(where, configuration.read(where).key, jobs, schedule.at, on_success, on_failure, textfile)
 
 
-def _job(name: str, table: Table, schedule: Schedule) -> Job:
+def _job(name: str, table: Table, schedule: Schedule, retention: RetentionPolicy | None) -> Job:
     if not _NAME.fullmatch(name):
         raise table.wrong("", "a job's name is at most 64 of a-z, 0-9, - and _")
     table.needed(["store"])
@@ -123,6 +128,10 @@ def _job(name: str, table: Table, schedule: Schedule) -> Job:
         raise table.wrong("sources", "nothing to back up is named: sources, or command")
     if stream in (".", "..") or "/" in stream:
         raise table.wrong("name", "it is one name, not a path")
+    retention = _retention(table.table("retention")) or retention
+    schedule = _schedule(table.table("schedule"), schedule)
+    if retention is None and not schedule.asks_for_prune:  # nothing goes, and the machine may have no right to delete
+        schedule = replace(schedule, prune=None)
     job = Job(
         name,
         _store(table),
@@ -139,7 +148,8 @@ def _job(name: str, table: Table, schedule: Schedule) -> Job:
         one_file_system=table.flag("one-file-system"),
         allow_network=table.flag("allow-network-fs"),
         max_hold=table.number("max-hold", 0.0, 86400.0, MAX_HOLD),
-        schedule=_schedule(table.table("schedule"), schedule),
+        schedule=schedule,
+        retention=retention,
     )
     table.finish()
     return job
@@ -159,6 +169,7 @@ def _schedule(table: Table | None, usual: Schedule) -> Schedule:
         return usual
     found = replace(
         usual,
+        asks_for_prune=usual.asks_for_prune or table.has("prune"),
         at=table.read("at", TimeOfDay.parse, usual.at),
         backup=table.read("backup", parse_interval, usual.backup),
         prune=table.read("prune", parse_interval, usual.prune),
@@ -167,6 +178,20 @@ def _schedule(table: Table | None, usual: Schedule) -> Schedule:
     )
     table.finish()
     return found
+
+
+def _retention(table: Table | None) -> RetentionPolicy | None:
+    if table is None:
+        return None
+    periods = {word: table.whole(f"keep-{word}", UNLIMITED, 100_000, 0) for word in PERIODS}
+    tags = tuple(frozenset(text.split(",")) for text in table.texts("keep-tag"))
+    within = table.read("keep-within", Span.parse, None)
+    try:
+        policy = RetentionPolicy(**periods, tags=tags, within=within)
+    except ValueError as error:
+        raise table.wrong("", str(error)) from None
+    table.finish()
+    return policy
 
 
 def _notify(table: Table) -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:

@@ -16,14 +16,24 @@ from chatseal.capture.walk import NEVER_CONTENT
 from chatseal.drilled import Drilled
 from chatseal.errors import EXIT_DAMAGED, EXIT_FAILED, EXIT_OK, EXIT_PARTLY, ChatsealError, NoStoreError, exit_code
 from chatseal.events import Report
-from chatseal.snapshots import catalogue, proofs
+from chatseal.snapshots import catalogue, forget, proofs
 
 if TYPE_CHECKING:
     from chatseal.snapshots.store import Snapshot, Store
 
 Clock = Callable[[], datetime]
 OpenStore = Callable[[str], AbstractContextManager["Store"]]
-Result = events.Backup | Drilled
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many of a job's snapshots a policy kept and removed."""
+
+    kept: int
+    removed: int
+
+
+Result = events.Backup | Forgotten | events.Pruned | Drilled
 FAILED, PARTLY, WELL = "failed", "partly", "ok"
 
 
@@ -128,7 +138,9 @@ class _Runner:
             when = due_of(self._job, self._state, step, now)
             return when is not None and when <= now
 
-        wanted = [step for step in ("backup", "drill") if is_due(step) or (step == "backup" and not only_due)]
+        wanted = [step for step in ("backup", "prune", "drill") if is_due(step) or (step == "backup" and not only_due)]
+        if self._job.retention is not None and wanted[:1] == ["backup"]:
+            wanted.insert(1, "forget")
         if not wanted or (
             wanted[0] != "backup" and self._state.failed("backup")
         ):  # the store is gone, say: it is asked for when that is due
@@ -136,7 +148,12 @@ class _Runner:
         self._keep(replace(self._state, running=int(now.timestamp()), ran=int(now.timestamp())))
         try:
             with self._open(self._job.store) as store:
-                works: dict[str, Callable[[Store, Report | None], Done]] = {"backup": self._backup, "drill": self._drill}
+                works: dict[str, Callable[[Store, Report | None], Done]] = {
+                    "backup": self._backup,
+                    "forget": self._forget,
+                    "prune": self._prune,
+                    "drill": self._drill,
+                }
                 for step in wanted:
                     if not self._step(step, partial(works[step], store)):
                         break
@@ -194,6 +211,20 @@ class _Runner:
         )
         self._keep(new)
         return Done(job.name, "backup", done, None, left_out)
+
+    def _forget(self, store: "Store", report: Report | None) -> Done:
+        policy, known = self._job.retention, self._state
+        assert policy is not None
+        store.check_pin()
+        records = catalogue.read(store.sealed).records
+        own = [record for record in records if (record.manifest.host, record.manifest.sources) == (known.host, known.sources)]
+        decided = [decision for group in forget.decide(policy, own) for decision in group]
+        names = [decision.record.name for decision in decided if not decision.reasons]
+        forget.forget(store.sealed, names)
+        return Done(self._job.name, "forget", Forgotten(len(decided) - len(names), len(names)), None)
+
+    def _prune(self, store: "Store", report: Report | None) -> Done:
+        return Done(self._job.name, "prune", store.prune(), None)
 
     def _drill(self, store: "Store", report: Report | None) -> Done:
         share = self._job.schedule.drill_share

@@ -33,6 +33,10 @@ class Table:
         self._known.append(key)
         return self._left.pop(key, None)
 
+    def has(self, key: str) -> bool:
+        """Whether it is there, and not taken yet."""
+        return key in self._left
+
     def table(self, key: str) -> "Table | None":
         """A table in this one."""
         value = self._take(key)

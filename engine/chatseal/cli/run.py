@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from chatseal.cli import amounts
 from chatseal.cli import backup as backup_words
 from chatseal.cli import drill as drill_words
 from chatseal.cli.command import Command, pass_output
@@ -14,8 +16,9 @@ from chatseal.cli.key_options import Keys
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.words import escape
+from chatseal.drilled import Drilled
 from chatseal.errors import KeySourceError
-from chatseal.events import Backup, Report
+from chatseal.events import Backup, Pruned, Report
 
 if TYPE_CHECKING:
     from chatseal.automatic.plan import Job, Plan
@@ -37,7 +40,8 @@ if TYPE_CHECKING:
 @click.option("--due", "only_due", is_flag=True, help="Only what is due; nothing, if nothing is.")
 @pass_output
 def command(out: Output, names: tuple[str, ...], only_due: bool) -> int:
-    """Do what the configuration names: for each job a backup, and a drill if it is due.
+    """Do what the configuration names: for each job a backup; then snapshots are forgotten, if it says which to keep; and, if they
+    are due, prune and drill.
 
     `chatseal schedule install` has the system call it every hour, with --due. What is due is reckoned from what this machine remembers of
     the last success, so a day on which it was off is made up for, and what failed is tried again. One run is at work at a time: a
@@ -126,14 +130,31 @@ class _Watch:
         if done.failed is not None:
             record |= {"message": done.failed.message, "exit_code": done.failed.exit_code}
         if done.result is not None:
-            self._out.result(record | _record(done.result), f"{done.job}: {_text(done.result)}")
+            self._out.result(record | _record(done.result), f"{done.job}: {escape(_text(done.result))}")
         elif self._out.json:
             self._out.result(record, "")
 
 
 def _record(result: "Result") -> dict[str, object]:
-    return backup_words.record(result) if isinstance(result, Backup) else drill_words.record(result)
+    match result:
+        case Backup():
+            return backup_words.record(result)
+        case Drilled():
+            return drill_words.record(result)
+        case Pruned():
+            return {name: value for name, value in asdict(result).items() if name != "seconds"}
+        case _:
+            return asdict(result)
 
 
 def _text(result: "Result") -> str:
-    return escape(backup_words.text(result) if isinstance(result, Backup) else drill_words.text(result))
+    match result:
+        case Backup():
+            return backup_words.text(result)
+        case Drilled():
+            return drill_words.text(result)
+        case Pruned():
+            later = f", {amounts.amount(result.condemned_bytes)} to be removed by a later one" if result.condemned else ""
+            return f"pruned: {amounts.amount(result.removed_bytes)} removed{later}, {amounts.amount(result.needed_bytes)} needed"
+        case _:
+            return f"forgot {amounts.count(result.removed, 'snapshot')}, kept {result.kept}"
