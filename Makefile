@@ -66,6 +66,7 @@ $(VENV)/core-ready: $(VENV)/made $(CORE)
 $(VENV)/test-ready: $(VENV)/core-ready vault-pins.txt
 	@bench/system-packages zstd $(if $(filter Linux,$(shell uname)),strace memcached libsodium23 cron)
 	@bench/system-packages $(if $(filter Linux,$(shell uname)),chromium) || echo "Chromium is not installed; tests of the vault's page in a browser are skipped"
+	@bench/system-packages rclone || echo "rclone is not installed; tests of stores that it reaches are skipped"
 	$(PIP) --require-hashes --no-deps -r vault-pins.txt
 	$(PIP) --group test --group stores --group lint --group build
 	@touch $@

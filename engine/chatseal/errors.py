@@ -235,7 +235,7 @@ class StoreAddressError(ChatsealError, ValueError):
 
     exit_code = EXIT_USAGE
     remedy = (
-        "A store is a folder's path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. "
+        "A store is a folder's path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or rclone:REMOTE:PATH. "
         "Credentials belong into the environment, never into an address."
     )
 

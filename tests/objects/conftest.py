@@ -9,12 +9,23 @@ from chatseal.objects.local_store import LocalStore
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectStore
 from faults.conftest import folder, io_shim, io_stage
-from servers.fixtures import azurite_bucket, moto_bucket, swift_bucket
+from servers.fixtures import azurite_bucket, moto_bucket, sftp_remote, swift_bucket, webdav_remote
 
-__all__ = ["azurite_bucket", "folder", "io_shim", "io_stage", "moto_bucket", "store", "swift_bucket"]
+__all__ = [
+    "azurite_bucket",
+    "folder",
+    "io_shim",
+    "io_stage",
+    "moto_bucket",
+    "sftp_remote",
+    "store",
+    "swift_bucket",
+    "webdav_remote",
+]
 
 SERVERS = ["swift", "azurite", "moto"]
-KINDS = ["memory", "folder", *SERVERS]
+REMOTES = ["webdav", "sftp"]  # by rclone
+KINDS = ["memory", "folder", *SERVERS, *REMOTES]
 
 
 @pytest.fixture(params=KINDS)
@@ -25,6 +36,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
             made = MemoryStore()
         case "folder":
             made = LocalStore(tmp_path / "store", create=True)
+        case "webdav" | "sftp" as kind:
+            made = request.getfixturevalue(f"{kind}_remote").open()
         case server:
             made = request.getfixturevalue(f"{server}_bucket").open()
     yield made

@@ -8,6 +8,8 @@ from chatseal.errors import StoreAddressError, StoreRefusedError, exit_code
 from chatseal.objects.addresses import open_store
 from chatseal.objects.cloud_store import CloudStore
 from chatseal.objects.local_store import LocalStore
+from chatseal.objects.rclone_store import RcloneStore
+from servers import rclone
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}", "FILE://{}"])
@@ -69,6 +71,22 @@ def test_a_cloud_address_is_a_bucket_and_a_prefix(url: str, shown: str) -> None:
     assert repr(store) == f"CloudStore({shown!r})"
 
 
+REMOTES = [
+    ("rclone:drive:", "rclone:drive:"),
+    ("rclone:drive:chats", "rclone:drive:chats"),
+    ("rclone:My NAS:backups/my chats/", "rclone:My NAS:backups/my chats"),
+    ("RCLONE:nas-1:/srv/chats", "rclone:nas-1:/srv/chats"),
+]
+
+
+@pytest.mark.skipif(bool(rclone.missing()), reason=rclone.missing())
+@pytest.mark.parametrize(("url", "shown"), REMOTES)
+def test_an_rclone_address_is_a_remote_and_a_path(url: str, shown: str) -> None:
+    store = open_store(url)
+    assert isinstance(store, RcloneStore)
+    assert store.url == shown
+
+
 SECRET = "hunter2swordfish"
 BAD = [
     "",
@@ -99,6 +117,19 @@ BAD = [
     f"s3://BUCKET/{SECRET}",
     f"s3://b/{SECRET}",
     f"s3://bucket/{SECRET * 32}",
+    "rclone:",
+    "rclone::",
+    "rclone:remote",
+    f"rclone::webdav,pass={SECRET}:x",
+    f"rclone:remote,pass={SECRET}:x",
+    f"rclone:remote:user:{SECRET}@host/x",
+    f"rclone:remote:x?{SECRET}",
+    f"rclone:remote:x#{SECRET}",
+    f"rclone:-v{SECRET}:x",
+    f"rclone:remote:../{SECRET}",
+    f"rclone:remote:a//{SECRET}",
+    f"rclone:remote:a\n{SECRET}",
+    f"rclone:remote:{SECRET * 32}",
 ]
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from servers import azurite, moto, swift
+from servers import azurite, moto, rclone, swift
 from servers.bucket import REGION, Bucket, make_s3_bucket
 
 NAME = "backups"
@@ -57,6 +57,21 @@ def start_moto() -> Bucket:
     return s3_bucket(server.port, access_key, secret_key)
 
 
+@cache
+def start_rclone(kind: rclone.Kind) -> rclone.RcloneServer:
+    server = rclone.RcloneServer(kind)
+    atexit.register(server.stop)
+    return server
+
+
+def _enter_remote(kind: rclone.Kind, monkeypatch: pytest.MonkeyPatch) -> rclone.Remote:
+    if reason := rclone.missing():
+        pytest.skip(reason)
+    remote = start_rclone(kind).remote()
+    remote.enter(monkeypatch)
+    return remote
+
+
 def _enter(reason: str, start: Callable[[], Bucket], monkeypatch: pytest.MonkeyPatch) -> Bucket:
     if reason:
         pytest.skip(reason)
@@ -81,3 +96,15 @@ def azurite_bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
 def moto_bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """moto, an emulator of S3."""
     return _enter(moto.missing(), start_moto, monkeypatch)
+
+
+@pytest.fixture
+def webdav_remote(monkeypatch: pytest.MonkeyPatch) -> rclone.Remote:
+    """`rclone serve webdav`, a real server, reached by rclone."""
+    return _enter_remote("webdav", monkeypatch)
+
+
+@pytest.fixture
+def sftp_remote(monkeypatch: pytest.MonkeyPatch) -> rclone.Remote:
+    """`rclone serve sftp`, a real server, reached by rclone."""
+    return _enter_remote("sftp", monkeypatch)

@@ -13,6 +13,7 @@ from chatseal.cli.output import Output
     examples=[
         ("In a folder, on a disk of your own", "chatseal init /media/backups/chats --key-file my.key"),
         ("In the cloud, with the credentials of its own tools", "chatseal init s3://bucket/chats --key-file my.key"),
+        ("At a remote that rclone has: Google Drive, a NAS by SFTP ...", "chatseal init rclone:drive:chats --key-file my.key"),
         ("For a key, and for a password in case it gets lost", "chatseal init /mnt/nas/chats --key-file my.key --password"),
     ],
 )
@@ -20,7 +21,8 @@ from chatseal.cli.output import Output
 @store_keys
 @pass_output
 def command(out: Output, url: str, keys: Keys) -> None:
-    """Make an empty store for snapshots at STORE: a new or empty folder, or s3://, gs:// or az:// with a bucket and a prefix.
+    """Make an empty store for snapshots at STORE: a new or empty folder, s3://, gs:// or az:// with a bucket and a prefix,
+    or rclone:REMOTE:PATH.
 
     The options for keys say who can open it: each of them alone opens all snapshots. There are no public keys for stores: whoever keeps
     the store could put another one in its place. What the place can do is tried out with a small object.

@@ -30,7 +30,7 @@ def store_option(function: F) -> F:
         envvar=VARIABLE,
         show_envvar=True,
         required=True,
-        help="Where the snapshots are: a folder, or s3://, gs:// or az:// and a bucket.",
+        help="Where the snapshots are: a folder, s3://, gs:// or az:// and a bucket, or rclone:REMOTE:PATH.",
     )(function)
 
 

@@ -4,6 +4,7 @@
     s3://bucket/prefix                                Amazon S3, and what is compatible with it
     gs://bucket/prefix                                Google Cloud Storage
     az://container/prefix   azure://...               Azure Blob Storage
+    rclone:remote:path                                a remote of rclone's: WebDAV, SFTP, Google Drive, Dropbox, OneDrive ...
 
 Credentials are never part of an address: addresses are shown, logged and kept in configurations."""
 
@@ -21,6 +22,8 @@ _CLOUDS = {"s3": "s3", "gs": "gs", "az": "az", "azure": "az"}
 _CLOUD = re.compile(r"[A-Za-z0-9]+://([a-z0-9][a-z0-9._-]{1,221})(?:/(.*))?", re.DOTALL)
 _PART = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ADDRESS_MAX = 512
+# A remote of rclone's configuration. Not `name,option=value:` nor `:backend:`, with which passwords could be given.
+_RCLONE = re.compile(r"rclone:([\w.+][\w.+ -]{0,127}):(/?)([^:,@?#\[\]\\\"*<>|]*)", re.IGNORECASE)
 
 
 def open_store(url: str, *, create: bool = False) -> ObjectStore:
@@ -37,6 +40,8 @@ def open_store(url: str, *, create: bool = False) -> ObjectStore:
             return _file_url(url, create)
         case kind if kind in _CLOUDS:
             return _cloud(url, _CLOUDS[kind])
+        case "rclone":
+            return _rclone(url)
     raise StoreAddressError("this is an address of no kind that is known")
 
 
@@ -66,6 +71,18 @@ def _cloud(url: str, scheme: str) -> ObjectStore:
             f"a cloud address is {scheme}://, a bucket's or container's name, and parts of letters, digits, dots, - and _"
         )
     return CloudStore(scheme, found[1], prefix)
+
+
+def _rclone(url: str) -> ObjectStore:
+    found = _RCLONE.fullmatch(url)
+    path = found[3].rstrip("/") if found else ""
+    if found is None or len(url) > _ADDRESS_MAX or not url.isprintable() or (path and not all(part.strip(".") for part in path.split("/"))):
+        raise StoreAddressError("an rclone address is rclone:REMOTE:PATH, with a remote that rclone knows by its name").with_remedy(
+            "Give credentials to rclone, not to an address: `rclone config` makes a remote, as do variables RCLONE_CONFIG_NAME_TYPE=..."
+        )
+    from chatseal.objects.rclone_store import RcloneStore
+
+    return RcloneStore(found[1], found[2] + path)
 
 
 def _is_part(part: str) -> bool:

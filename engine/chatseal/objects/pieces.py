@@ -16,6 +16,7 @@ else:
 class Pace(Protocol):
     """What slows uploads down."""
 
+    rate: int  # bytes a second
     slice_bytes: int  # how much is let through at once
 
     def take(self, amount: int) -> None:
@@ -65,6 +66,10 @@ class Pieces:
         if self.pace:
             for _ in self:
                 pass
+        return self._views
+
+    def buffers(self) -> list[memoryview]:
+        """All of it without a copy or a wait, for who keeps the pace in another way. Valid until the block ends."""
         return self._views
 
     def __enter__(self) -> Self:
