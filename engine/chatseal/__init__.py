@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from chatseal._version import VERSION as __version__
+from chatseal.copied import Copied
 from chatseal.drilled import Drilled, DrilledDatabase
 from chatseal.errors import (
     AuthorError,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from chatseal.capture.options import CaptureOptions
     from chatseal.capture.patterns import Patterns
     from chatseal.snapshots.backup import BackupOptions
+    from chatseal.snapshots.copy import CopyOptions
     from chatseal.snapshots.restore import RestoreOptions
     from chatseal.snapshots.store import Snapshot, Store
 
@@ -88,6 +90,8 @@ __all__ = [
     "ChatsealError",
     "Checked",
     "CodecError",
+    "Copied",
+    "CopyOptions",
     "DamagedError",
     "Difference",
     "Drilled",
@@ -164,6 +168,7 @@ __all__ = [
 _LATER = {  # stores need NumPy, which costs as much as all the rest
     "BackupOptions": "chatseal.snapshots.backup",
     "CaptureOptions": "chatseal.capture.options",
+    "CopyOptions": "chatseal.snapshots.copy",
     "Entry": "chatseal.capture.entry",
     "Patterns": "chatseal.capture.patterns",
     "RestoreOptions": "chatseal.snapshots.restore",

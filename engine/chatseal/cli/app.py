@@ -33,6 +33,7 @@ COMMANDS = {  # name: (module, what it does)
     "diff": ("chatseal.cli.diff", "Show what differs between two snapshots: files, pages, rows."),
     "restore": ("chatseal.cli.restore", "Bring a snapshot back, or a part of it."),
     "check": ("chatseal.cli.check", "Check that every snapshot in a store can be restored."),
+    "copy": ("chatseal.cli.copy", "Copy a store to another place; send what is not there."),
     "forget": ("chatseal.cli.forget", "Remove snapshots, by name or by a policy."),
     "prune": ("chatseal.cli.prune", "Remove from a store what no snapshot needs."),
     "drill": ("chatseal.cli.drill", "Restore a snapshot to nowhere: prove that it comes back."),

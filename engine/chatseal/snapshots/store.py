@@ -11,6 +11,7 @@ from typing import Any, Self
 from chatseal import events
 from chatseal.capture.entry import Entry
 from chatseal.capture.stream import Readable
+from chatseal.copied import Copied
 from chatseal.drilled import Drilled
 from chatseal.errors import (
     IntegrityError,
@@ -36,6 +37,7 @@ from chatseal.snapshots.catalogue import LATEST, Record
 from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.content import Content
+from chatseal.snapshots.copy import CopyOptions, copy, meet
 from chatseal.snapshots.diff import diff
 from chatseal.snapshots.drill import DrillOptions, drill
 from chatseal.snapshots.forget import forget
@@ -150,6 +152,23 @@ class Store:
         what is needed cannot be read, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
         self.check_pin()
         return prune(self._sealed, PruneOptions(exclusive=exclusive, dry_run=dry_run))
+
+    def copy_to(
+        self, url: PathLike, key: Opener | Sequence[Opener], *, options: CopyOptions | None = None, progress: Report | None = None
+    ) -> Copied:
+        """Copy all snapshots to *url*, an empty place or an earlier copy, which *key* opens, too. Only what is not there is sent.
+
+        *progress* gets the bytes sent. Snapshots that cannot be copied are in the result's `skipped`. Raises StoreChangedError if another
+        store lies there, StoreExistsError if other things do, NoStoreError, WrongKeyError, what stores raise, OSError."""
+        objects = open_store(os.fspath(url), create=True)
+        try:
+            if objects.url == self.url:
+                raise StoreExistsError(f"{self.url} cannot be copied to itself")
+            config, warnings = meet(self._objects, objects, openers_of(key))
+            done = copy(self._sealed, SealedStore(objects, config), options or CopyOptions(), progress=progress)
+            return replace(done, warnings=warnings)
+        finally:
+            objects.close()
 
     def check_pin(self) -> None:
         """Raise StoreChangedError if another store lies there than this machine knows, or an older state of it; else remember it."""
