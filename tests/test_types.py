@@ -70,6 +70,7 @@ PROMISE = {
         "LimitError",
         "NoStoreError",
         "NotSealedError",
+        "ObjectChangedError",
         "ObjectMissingError",
         "PatternError",
         "RestoringError",

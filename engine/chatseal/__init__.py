@@ -21,6 +21,7 @@ from chatseal.errors import (
     LimitError,
     NoStoreError,
     NotSealedError,
+    ObjectChangedError,
     ObjectMissingError,
     PatternError,
     RestoringError,
@@ -77,7 +78,8 @@ if TYPE_CHECKING:
     from chatseal.snapshots.backup import BackupOptions
     from chatseal.snapshots.copy import CopyOptions
     from chatseal.snapshots.restore import RestoreOptions
-    from chatseal.snapshots.store import Snapshot, Store
+    from chatseal.snapshots.snapshot import Snapshot
+    from chatseal.snapshots.store import Store
 
 __all__ = [
     "Argon2Cost",
@@ -109,6 +111,7 @@ __all__ = [
     "LimitError",
     "NoStoreError",
     "NotSealedError",
+    "ObjectChangedError",
     "ObjectMissingError",
     "Password",
     "PatternError",
@@ -172,7 +175,7 @@ _LATER = {  # stores need NumPy, which costs as much as all the rest
     "Entry": "chatseal.capture.entry",
     "Patterns": "chatseal.capture.patterns",
     "RestoreOptions": "chatseal.snapshots.restore",
-    "Snapshot": "chatseal.snapshots.store",
+    "Snapshot": "chatseal.snapshots.snapshot",
     "Store": "chatseal.snapshots.store",
 }
 

@@ -32,6 +32,7 @@
     +-- StoreAddressError 2     the text is not the address of a store; also a ValueError
     +-- ObjectMissingError 10   the store has no object of that name
     +-- ObjectExistsError       the store has one already
+    +-- ObjectChangedError 11   an object of a store that was to be put over is another one by now
     +-- NoStoreError 10         there is no store at the address, or no such snapshot or name in it
     +-- StoreExistsError        there is a store at the address already
     +-- StoreRefusedError       the store takes neither these credentials nor this request
@@ -249,6 +250,13 @@ class ObjectMissingError(ChatsealError):
 
 class ObjectExistsError(ChatsealError):
     """The store has an object of that name already, and it was to be put only if there was none."""
+
+
+class ObjectChangedError(ChatsealError):
+    """An object of a store was to be put over, and somebody else has put another one there since it was read."""
+
+    exit_code = EXIT_BUSY
+    remedy = "See what it is now, and try again."
 
 
 class NoStoreError(ChatsealError):

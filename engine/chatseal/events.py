@@ -83,17 +83,20 @@ class SlotReport:
 
 @dataclass(frozen=True, slots=True)
 class HolderChange:
-    """What became of a file whose holders were changed: `added` are numbers of slots in the new header, `removed` in the old one.
+    """What became of a file or store whose holders were changed: `added` are numbers of slots in the new header, `removed` in the old one.
 
     `slots` is how many there are now. `resealed`: the payload has a fresh file key. `other_names` is how many hard links there were that
-    lead to the old file. `owner_kept` is False if the new file belongs to another user or group than the old one."""
+    lead to the old file. `owner_kept` is False if the new file belongs to another user or group than the old one. Of a store `generation`
+    is that of its config now, and `epoch` the number of the one that began by this, or 0."""
 
     added: tuple[int, ...]
     removed: tuple[int, ...]
     slots: int
     resealed: bool
-    other_names: int
-    owner_kept: bool
+    other_names: int = 0
+    owner_kept: bool = True
+    generation: int = 0
+    epoch: int = 0
 
     @property
     def changed(self) -> bool:

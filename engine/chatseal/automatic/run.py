@@ -19,7 +19,8 @@ from chatseal.events import Report
 from chatseal.snapshots import catalogue, forget, proofs
 
 if TYPE_CHECKING:
-    from chatseal.snapshots.store import Snapshot, Store
+    from chatseal.snapshots.snapshot import Snapshot
+    from chatseal.snapshots.store import Store
 
 Clock = Callable[[], datetime]
 OpenStore = Callable[[str], AbstractContextManager["Store"]]

@@ -38,7 +38,7 @@ def command(out: Output, before: str, after: str, url: str, keys: Keys, rows: bo
     A line for each entry: + added, - removed, M changed, A other permissions or owner; with the bytes of the pages that changed. With
     --rows, below each SQLite database a line for each table that differs.
     """
-    from chatseal.snapshots.store import Snapshot
+    from chatseal.snapshots.snapshot import Snapshot
 
     with open_store(url, keys, out) as store:
         known = catalogue_of(store, out)

@@ -15,7 +15,8 @@ from chatseal.errors import IntegrityError, StoreChangedError
 
 if TYPE_CHECKING:
     from chatseal.snapshots.catalogue import Catalogue
-    from chatseal.snapshots.store import Snapshot, Store
+    from chatseal.snapshots.snapshot import Snapshot
+    from chatseal.snapshots.store import Store
 
 VARIABLE = "CHATSEAL_STORE"
 _AGO = re.compile(r"(\d{1,6})\s*(m|h|d|w)(?:\s*ago)?")
@@ -44,6 +45,8 @@ def open_store(url: str, keys: Keys, out: Output, *, writes: bool = False) -> It
     with Store(url, key=openers) as store:
         if store.warning and not writes:
             out.warn(store.warning)
+        for notice in store.notices:
+            out.warn(notice)
         try:
             yield store
         except IntegrityError as error:
@@ -67,7 +70,7 @@ def catalogue_of(store: "Store", out: Output) -> "Catalogue":
 
 def find_snapshot(store: "Store", wanted: str, at: datetime | None, out: Output) -> "Snapshot":
     """As Store.snapshot, with the same warning."""
-    from chatseal.snapshots.store import Snapshot
+    from chatseal.snapshots.snapshot import Snapshot
 
     return Snapshot(store.sealed, catalogue_of(store, out).find(wanted, at=at))
 

@@ -1,6 +1,7 @@
 """Slots: how a file key is wrapped for each holder and found again (docs/format.md, section 2)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
@@ -24,6 +25,14 @@ _OPENERS = (EpochKey, BackupKey, PrivateKey, Password)  # in the order in which 
 _OPENED_BY = {"epoch": EpochKey, "key": BackupKey, "vault": BackupKey, "hpke": PrivateKey, "password": Password}
 _WORDS = {"key": "backup key", "vault": "backup key", "hpke": "private key"}
 _SECRET_SLOTS = {"key": SLOT_KEY, "vault": SLOT_VAULT}  # those that the 32 bytes of a backup key open, each with its label
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FileKeySlots:
+    """A file key and the slots that wrap it, to seal with once more: for holders whose keys nobody has at hand."""
+
+    file_key: Secret
+    slots: tuple[Slot, ...]
 
 
 def holders_of(key: Holder | Sequence[Holder]) -> tuple[Holder, ...]:
@@ -50,6 +59,15 @@ def openers_of(key: Opener | Sequence[Opener]) -> tuple[Opener, ...]:
 def wrap(file_key: Secret, holders: Iterable[Holder], kind: str) -> tuple[Slot, ...]:
     """One slot for each holder."""
     return tuple(_wrap(file_key, holder, kind) for holder in holders)
+
+
+def wrap_again(file_key: Secret, slot: Slot, opener: Opener) -> Slot:
+    """A slot of the same holder, type and arguments for another file key. *opener* opens *slot*, and is of no key pair."""
+    if isinstance(opener, PrivateKey):
+        raise TypeError("a slot of a key pair is made with its public key")
+    if isinstance(opener, BackupKey):
+        return _wrap_message(slot.type, slot.arguments, file_key, _kek(opener.secret, _SECRET_SLOTS[slot.type]))
+    return _wrap_message(slot.type, slot.arguments, file_key, opener.kek(slot.arguments) if isinstance(opener, Password) else opener.kek())
 
 
 def find_file_key(header: Header, openers: Sequence[Opener], kind: str) -> Secret:

@@ -12,12 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from chatseal.errors import ObjectExistsError, ObjectMissingError, StoreFailedError
+from chatseal.errors import ObjectChangedError, ObjectExistsError, ObjectMissingError, StoreFailedError
 from chatseal.objects.names import check_name, check_prefix, check_range, is_name
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.objects.pieces import Pieces
 from chatseal.objects.probe import can_put_absent
 from chatseal.part_file import named, sync_folder
+
+try:
+    import fcntl
+except ImportError:  # not on this system
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -64,6 +69,12 @@ class LocalStore:
             finally:
                 with contextlib.suppress(OSError):  # as a rule it is not there any more; else it is removed after a day
                     os.unlink(part)
+
+    def swap(self, name: str, data: "Buffer | Sequence[Buffer]", before: bytes) -> None:
+        with self._alone():
+            if self.get(name, max(len(before), self.info(name).size)) != before:
+                raise ObjectChangedError(f"{name} in {self.url} is another one by now")
+            self.put(name, data)
 
     def get(self, name: str, limit: int) -> bytes:
         with self.open_file(name) as file:
@@ -222,6 +233,18 @@ class LocalStore:
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     done += written
             os.fsync(file.fileno())
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """As long as the block lasts nobody else who asks is in it, on this machine and where the file system's locks reach."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            if fcntl is not None:
+                with contextlib.suppress(OSError):  # not every network file system has locks
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _name_absent(self, part: Path, name: str) -> None:
         try:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from chatseal.errors import ObjectExistsError, ObjectMissingError, StoreFailedError
+from chatseal.errors import ObjectChangedError, ObjectExistsError, ObjectMissingError, StoreFailedError
 from chatseal.objects.names import check_name, check_prefix, check_range
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.objects.pieces import Pieces
@@ -31,6 +31,16 @@ class MemoryStore:
         with self._lock:
             if absent and name in self._objects:
                 raise ObjectExistsError(f"{name} exists in {self.url}")
+            self._objects[name] = copy, time.time()
+
+    def swap(self, name: str, data: "Buffer | Sequence[Buffer]", before: bytes) -> None:
+        with Pieces(data) as pieces:
+            copy = pieces.joined()
+        with self._lock:
+            if name not in self._objects:
+                raise ObjectMissingError(f"no {name} in {self.url}")
+            if self._objects[name][0] != before:
+                raise ObjectChangedError(f"{name} in {self.url} is another one by now")
             self._objects[name] = copy, time.time()
 
     def get(self, name: str, limit: int) -> bytes:

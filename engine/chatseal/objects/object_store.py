@@ -67,3 +67,12 @@ class FileObjects(Protocol):
 
     def open_file(self, name: str) -> io.FileIO:
         """The object's file, for reading; the caller closes it. Raises ObjectMissingError, StoreFailedError, OSError."""
+
+
+@runtime_checkable
+class SwappingObjects(Protocol):
+    """What a store can do besides that lets nobody put over what somebody else has put there meanwhile."""
+
+    def swap(self, name: str, data: "Buffer | Sequence[Buffer]", before: bytes) -> None:
+        """Put over an object if it still holds *before*, in one step for all who use `swap` on it. Raises ObjectChangedError,
+        ObjectMissingError, and what `put` raises."""

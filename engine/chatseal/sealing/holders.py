@@ -1,6 +1,5 @@
 """Holders: who may open a sealed file, listed and changed (docs/format.md, section 2). The mechanics of the change are in rekey.py."""
 
-import hmac
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,9 @@ from chatseal.format import header as headers
 from chatseal.format.header import SLOTS_MAX, Header, Slot
 from chatseal.format.labels import SEALED
 from chatseal.format.payload import RECORD_PLAIN, RECORD_SEALED, SALT_LEN, derive, stream_length
-from chatseal.format.vault_place import VaultPlace
+from chatseal.keys import slot_search
 from chatseal.keys.secret import Secret
-from chatseal.keys.slots import Holder, Opener, find_file_key, holders_of, openers_of, wrap
-from chatseal.keys.vault_key import VaultKey
+from chatseal.keys.slots import Holder, Opener, holders_of, openers_of, wrap
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.copying import copy_end
 from chatseal.sealing.faults import Fault, codec_errors, length_error, unsealing_error
@@ -52,7 +50,9 @@ def slots(source: "PathLike | Readable | Buffer", key: Opener | Sequence[Opener]
             number,
             slot.type,
             slot.arguments if slot.body else slot.arguments[:-1],  # of an unknown type: the last word is the body
-            tuple(place for place, opener in enumerate(openers) if file_key is not None and _opens(opener, slot, file_key)),
+            tuple(
+                place for place, opener in enumerate(openers) if file_key is not None and slot_search.opens(opener, slot, file_key, SEALED)
+            ),
         )
         for number, slot in enumerate(found.header.slots, 1)
     ]
@@ -169,7 +169,7 @@ def _rotated(file: "_Open", old: Sequence[int], holders: Sequence[Holder], progr
 
 def _rotated_before(path: PathLike, holders: Sequence[Holder]) -> HolderChange | None:
     """The change that is none, if each of *holders* can be tried and opens the file."""
-    openers = [opener for holder in holders for opener in _as_openers(holder)]
+    openers = [opener for holder in holders for opener in slot_search.as_openers(holder)]
     if len(openers) < len(holders):
         return None
     try:
@@ -226,11 +226,7 @@ class _Open:
 
     def slots_of(self, holder: Holder | Opener, among: Sequence[Slot] | None = None) -> list[int]:
         """Which slots (from 0 on) *holder* opens; none of a public key, which cannot be tried. Of a vault, those that say its record."""
-        there = self.slots if among is None else among
-        if isinstance(holder, VaultKey):
-            opened = self.slots_of(holder.key, there)
-            return [number for number in opened if _is_at(there[number], holder.place)]
-        return [number for number, slot in enumerate(there) if any(_opens(opener, slot, self.file_key) for opener in _as_openers(holder))]
+        return slot_search.slots_of(holder, self.slots if among is None else among, self.file_key, SEALED)
 
     def slot_numbered(self, number: int) -> list[int]:
         """The slot that people call *number*."""
@@ -280,33 +276,6 @@ class _Open:
 def _open(path: PathLike, openers: Sequence[Opener]) -> Iterator[_Open]:
     with hold(path) as held:
         yield _Open(held, openers)
-
-
-def _as_openers(holder: Holder | Opener) -> tuple[Opener, ...]:
-    """The holder as a key that can be tried: none of a public key."""
-    if isinstance(holder, VaultKey):
-        return (holder.key,)
-    try:
-        return openers_of([holder])  # type: ignore[list-item]
-    except TypeError:
-        return ()
-
-
-def _is_at(slot: Slot, place: VaultPlace) -> bool:
-    """Whether *slot* leads to the record of *place*, of whatever generation."""
-    if slot.type != "vault":
-        return False
-    said = VaultPlace.parse(slot.arguments)
-    return (said.url, said.fingerprint, said.record_id) == (place.url, place.fingerprint, place.record_id)
-
-
-def _opens(opener: Opener, slot: Slot, file_key: Secret) -> bool:
-    """Whether *slot* gives *file_key* to *opener*. One that gives another is of no use, whoever wrote it."""
-    try:
-        found = find_file_key(Header(None, (slot,)), [opener], SEALED)
-    except WrongKeyError:
-        return False
-    return hmac.compare_digest(found.view, file_key.view)
 
 
 def _encoded(header: Header, file_key: Secret, prefix: bytes, name: str) -> bytes:

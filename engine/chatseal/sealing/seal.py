@@ -17,7 +17,7 @@ from chatseal.format.payload import PREFIX_LEN, RECORD_SEALED, SALT_LEN, Payload
 from chatseal.format.seek_table import ALWAYS_THERE, FRAMES_MAX, length_of
 from chatseal.keys.secret import Secret
 from chatseal.keys.signing_key import SigningKey
-from chatseal.keys.slots import Holder, holders_of, wrap
+from chatseal.keys.slots import FileKeySlots, Holder, holders_of, wrap
 from chatseal.sealing import authorship
 from chatseal.sealing.budget import FRAME_SIZE, LEVEL, Budget, check_frame_size, check_level
 from chatseal.sealing.crew import run
@@ -49,11 +49,18 @@ class Seal:
     """One payload in the making: fresh keys, the header for its holders, the native pipeline. Used once."""
 
     def __init__(
-        self, holders: Sequence[Holder], options: SealOptions, budget: Budget, *, size: int | None = None, kind: str = SEALED
+        self,
+        holders: Sequence[Holder] | FileKeySlots,
+        options: SealOptions,
+        budget: Budget,
+        *,
+        size: int | None = None,
+        kind: str = SEALED,
     ) -> None:
-        self._file_key = Secret.random(32)
+        if not isinstance(holders, FileKeySlots):
+            holders = FileKeySlots(file_key := Secret.random(32), wrap(file_key, holders, kind))
+        self._file_key, self._slots, self._kind = holders.file_key, holders.slots, kind
         self.payload: PayloadKey = derive(self._file_key.view, secrets.token_bytes(SALT_LEN), kind)
-        self._slots, self._kind = wrap(self._file_key, holders, kind), kind
         self._options = options
         self.threads, self._slot_count = budget.for_sealing(options.level, options.frame_size, size)
         self.header_length = Header(None, self._slots, kind).length

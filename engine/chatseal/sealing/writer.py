@@ -11,7 +11,7 @@ from chatseal import _core
 from chatseal.events import Summary
 from chatseal.format.labels import SEALED
 from chatseal.format.payload import PREFIX_LEN, RECORD_SEALED
-from chatseal.keys.slots import Holder, holders_of
+from chatseal.keys.slots import FileKeySlots, Holder, holders_of
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.crew import Crew
 from chatseal.sealing.faults import sealing_error
@@ -30,7 +30,7 @@ class SealedWriter(io.BufferedIOBase):
     def __init__(
         self,
         target: "str | os.PathLike[str] | Writable | list[bytes]",
-        key: Holder | Sequence[Holder],
+        key: Holder | Sequence[Holder] | FileKeySlots,
         options: SealOptions,
         budget: Budget,
         *,
@@ -41,7 +41,7 @@ class SealedWriter(io.BufferedIOBase):
     ) -> None:
         """A list gets the whole file at close, in pieces, the header with its size first. *pipe* and *hands*, threads, save new ones."""
         super().__init__()
-        holders = holders_of(key)
+        holders = key if isinstance(key, FileKeySlots) else holders_of(key)
         self._file: FileTarget | None = None
         self._writable: Writable | None = None
         self._pieces: list[bytes] | None = None

@@ -54,14 +54,17 @@ class Catalogue:
             raise _no_snapshot(f"there is no snapshot {wanted}" if not found else f"{wanted} may be one of {len(found)} snapshots")
         return found[0]
 
-    def parent(self, host: str, sources: tuple[str, ...]) -> Record | None:
-        """What a backup of *sources* is best compared with: the newest of the same sources here, elsewhere, or of one of them."""
+    def parent(self, host: str, sources: tuple[str, ...], epoch: int) -> Record | None:
+        """What a backup of *sources* is best compared with: the newest of the same sources here, elsewhere, or of one of them.
+
+        Of *epoch* alone: an epoch shares nothing with the ones before, so that it can be dropped, and begins with everything."""
+        records = [record for record in self.records if object_names.epoch_of(record.name) == epoch]
         for good in (
             lambda m: m.host == host and m.sources == sources,
             lambda m: m.sources == sources,
             lambda m: bool(set(m.sources) & set(sources)),
         ):
-            for record in reversed(self.records):
+            for record in reversed(records):
                 if good(record.manifest):
                     return record
         return None

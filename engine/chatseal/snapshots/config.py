@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from chatseal.errors import DamagedError, HolderError
+from chatseal.errors import DamagedError, HolderError, LimitError
 from chatseal.format import strict_json
 from chatseal.format.labels import CONFIG, OBJECT_NAMES
 from chatseal.format.object_names import CONFIG_NAME
@@ -15,7 +15,7 @@ from chatseal.keys.backup_key import BackupKey
 from chatseal.keys.epoch_key import KEY_LEN, NUMBER_MAX, EpochKey
 from chatseal.keys.password import Password
 from chatseal.keys.secret import Secret
-from chatseal.keys.slots import Holder, Opener, holders_of
+from chatseal.keys.slots import FileKeySlots, Holder, Opener, holders_of
 from chatseal.keys.vault_key import VaultKey
 from chatseal.snapshots import envelope
 
@@ -50,6 +50,17 @@ class Config:
         """The newest, for new objects."""
         return self.epochs[-1]
 
+    def changed(self, *, new_epoch: bool = False) -> "Config":
+        """The next generation, for other holders, and with *new_epoch* for new objects that the holders until now cannot open.
+
+        Raises LimitError if there are as many epochs as a config can have."""
+        epochs = self.epochs
+        if new_epoch:
+            if len(epochs) == EPOCHS_MAX or self.epoch.number == NUMBER_MAX:
+                raise LimitError(f"the store has {len(epochs)} epochs, and {EPOCHS_MAX} are all that it can have")
+            epochs = (*epochs, EpochKey.generate(self.epoch.number + 1))
+        return replace(self, generation=self.generation + 1, epochs=epochs)
+
     def epoch_key(self, number: int) -> EpochKey:
         """The key of epoch *number*. Raises DamagedError if the store never had it, or has dropped it."""
         for epoch in self.epochs:
@@ -61,15 +72,11 @@ class Config:
         """What makes names of new objects."""
         return self.epoch.derived(OBJECT_NAMES)
 
-    def seal(self, key: Holder | Sequence[Holder]) -> bytes:
-        """The config as an object for the holders of *key*: backup keys and passwords.
+    def seal(self, key: Holder | Sequence[Holder] | FileKeySlots) -> bytes:
+        """The config as an object for the holders of *key*: backup keys and passwords; or with slots that there are already.
 
         Raises HolderError of a public key: whoever stores a config could make one for it, and get the next backup."""
-        holders = holders_of(key)
-        if not all(isinstance(holder, (BackupKey, Password, VaultKey)) for holder in holders):
-            raise HolderError("a store is opened by a backup key or a password, not by a public key").with_remedy(
-                "Anybody can write for a public key: whoever keeps the store could put another store in its place."
-            )
+        holders = key if isinstance(key, FileKeySlots) else check_holders(key)
         return b"".join(envelope.seal(holders, CONFIG, [strict_json.encode(self._members())]))
 
     def _members(self) -> dict[str, Any]:
@@ -104,6 +111,16 @@ class Config:
             Secret(_digits(members, "fingerprints", KEY_LEN)),
             strict_json.boolean(members, "puts_absent"),
         )
+
+
+def check_holders(key: Holder | Sequence[Holder]) -> tuple[Holder, ...]:
+    """The holders in *key*, who may open a store. Raises HolderError, and what `holders_of` raises."""
+    holders = holders_of(key)
+    if not all(isinstance(holder, (BackupKey, Password, VaultKey)) for holder in holders):
+        raise HolderError("a store is opened by a backup key or a password, not by a public key").with_remedy(
+            "Anybody can write for a public key: whoever keeps the store could put another store in its place."
+        )
+    return holders
 
 
 def _epoch(value: Any) -> EpochKey:

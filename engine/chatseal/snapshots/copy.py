@@ -35,6 +35,7 @@ from chatseal.objects.uploads import Uploads
 from chatseal.snapshots import catalogue, config, forget, map_chain, name_list, pins, references
 from chatseal.snapshots.catalogue import Record
 from chatseal.snapshots.config import Config
+from chatseal.snapshots.config_object import ConfigObject
 from chatseal.snapshots.sealed_store import SealedStore
 
 ROUND: Final = 16  # snapshots that are announced together
@@ -58,22 +59,22 @@ def meet(source: ObjectStore, target: ObjectStore, openers: Sequence[Opener]) ->
     """Have the same config at both places, the newer one; it, and warnings. Raises StoreChangedError if they are of two stores,
     StoreExistsError if other things lie at *target*, NoStoreError if a store that this machine knows there is gone, WrongKeyError."""
     data = source.get(CONFIG_NAME, config.LENGTH_MAX)
-    own = Config.open(data, openers)
+    here = there = ConfigObject.parse(data, openers)
     try:
-        theirs = Config.open(target.get(CONFIG_NAME, config.LENGTH_MAX), openers)
+        there = ConfigObject.parse(target.get(CONFIG_NAME, config.LENGTH_MAX), openers)
     except ObjectMissingError:
         _check_empty(target)
         target.put(CONFIG_NAME, data)
-        theirs = own
     except WrongKeyError as error:
         raise WrongKeyError(f"wrong key: it does not open the store at {target.url}").with_remedy(
             "If the keys have been changed since the last copy, name one that opened the store then, beside one that opens it now."
         ) from error
+    own, theirs = here.config, there.config
     if theirs.store_id != own.store_id:
         raise StoreChangedError(f"the store at {target.url} is not a copy of that at {source.url}").with_remedy(
             "Copy to an empty place, or to where this store was copied before."
         )
-    pins.check(target.url, theirs)
+    pins.check(target.url, there)
     warnings = []
     if theirs.generation == own.generation and [epoch.number for epoch in theirs.epochs] != [epoch.number for epoch in own.epochs]:
         raise StoreChangedError(f"the keys of {source.url} and of {target.url} were changed apart from each other").with_remedy(
@@ -81,11 +82,11 @@ def meet(source: ObjectStore, target: ObjectStore, openers: Sequence[Opener]) ->
         )
     if theirs.generation < own.generation:
         target.put(CONFIG_NAME, data)
-        theirs = own
+        there = here
     elif theirs.generation > own.generation:
         warnings.append(f"the config at {target.url} is newer than that at {source.url}, and stays: has an older state been put back here?")
-    pins.keep(target.url, theirs)
-    return theirs, tuple(warnings)
+    pins.keep(target.url, there)
+    return there.config, tuple(warnings)
 
 
 def _check_empty(target: ObjectStore) -> None:
@@ -282,5 +283,5 @@ def _names(needs: dict[Record, Needs]) -> set[str]:
 
 
 def _sizes(store: SealedStore, *folders: str) -> dict[str, int]:
-    """Lengths of the objects in *folders* that have names of ours."""
+    """Lengths of the objects in *folders* that have names of here."""
     return {info.name: info.size for folder in folders for info in store.objects.list(folder) if object_names.is_name(info.name, folder)}

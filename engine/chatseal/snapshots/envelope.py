@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatseal import _core
 from chatseal.errors import IntegrityError, LimitError
 from chatseal.format.strict_json import damaged
-from chatseal.keys.slots import Holder, Opener
+from chatseal.keys.slots import FileKeySlots, Holder, Opener
 from chatseal.sealing.budget import Budget
 from chatseal.sealing.reader import SealedReader
 from chatseal.sealing.seal import SealOptions
@@ -21,7 +21,7 @@ _OPTIONS = SealOptions(padded=True)
 
 
 def seal(
-    holders: Sequence[Holder],
+    holders: Sequence[Holder] | FileKeySlots,
     kind: str,
     pieces: "Iterable[Buffer]",
     *,

@@ -1,7 +1,7 @@
 """Store: a place for snapshots, opened with a key."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -9,18 +9,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from chatseal import events
-from chatseal.capture.entry import Entry
 from chatseal.capture.stream import Readable
 from chatseal.copied import Copied
 from chatseal.drilled import Drilled
 from chatseal.errors import (
-    IntegrityError,
-    NoStoreError,
     ObjectExistsError,
     ObjectMissingError,
     StoreChangedError,
     StoreExistsError,
-    WrongKeyError,
 )
 from chatseal.events import Report
 from chatseal.format.object_names import CONFIG_NAME
@@ -28,24 +24,25 @@ from chatseal.keys.slots import Holder, Opener, openers_of
 from chatseal.objects.addresses import open_store
 from chatseal.objects.local_store import LocalStore
 from chatseal.objects.object_store import ObjectStore
-from chatseal.sealing.budget import Budget
 from chatseal.sealing.source import PathLike
-from chatseal.sealing.target import Writable
-from chatseal.snapshots import catalogue, map_chain, pins, places
+from chatseal.snapshots import catalogue, config_object, holders, pins, places
 from chatseal.snapshots.backup import BackupOptions, backup
-from chatseal.snapshots.catalogue import LATEST, Record
+from chatseal.snapshots.catalogue import LATEST
 from chatseal.snapshots.check import CheckOptions, check
-from chatseal.snapshots.config import LENGTH_MAX, Config
-from chatseal.snapshots.content import Content
+from chatseal.snapshots.config import Config
+from chatseal.snapshots.config_object import ConfigObject
 from chatseal.snapshots.copy import CopyOptions, copy, meet
-from chatseal.snapshots.diff import diff
-from chatseal.snapshots.drill import DrillOptions, drill
 from chatseal.snapshots.forget import forget
+from chatseal.snapshots.holders import Gone
 from chatseal.snapshots.inspection import inspect
-from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.prune import PruneOptions, prune
-from chatseal.snapshots.restore import RestoreOptions, content_of, restore, restore_file, restore_stream
 from chatseal.snapshots.sealed_store import SealedStore
+from chatseal.snapshots.snapshot import Snapshot
+
+_FORK = (
+    "the store's config is another one of the same generation than this machine has seen: two changes of its holders or epochs were made at"
+    " the same time, and one of them is lost; `chatseal key list` shows who can open it"
+)
 
 
 class Store:
@@ -53,12 +50,16 @@ class Store:
 
     Opening it reads its config with *key*: a BackupKey, a Password, or a list of them. Raises NoStoreError, WrongKeyError, IntegrityError
     and what stores raise. `warning` says if another store lies there, or an older state of it, than this machine knows: then nothing is
-    backed up to it, though it can be read."""
+    backed up to it, though it can be read. `notices` are what else its holders should know, and nothing is refused for."""
 
     def __init__(self, url: PathLike, key: Opener | Sequence[Opener]) -> None:
         self._objects = open_store(os.fspath(url))
         try:
-            self._sealed = SealedStore(self._objects, _open_config(self._objects, key))
+            self._openers = openers_of(key)
+            self._added: tuple[Opener, ...] = ()
+            self._opened = config_object.read(self._objects, self._openers)
+            self._sealed = SealedStore(self._objects, self._opened.config)
+            self.notices: tuple[str, ...] = ()
             self.warning = self._pin()
         except BaseException:
             self._objects.close()
@@ -66,13 +67,15 @@ class Store:
 
     def _pin(self) -> str:
         try:
-            pins.check(self.url, self.config)
+            pins.check(self.url, self._opened)
         except StoreChangedError as error:
             return str(error)
         except OSError as error:
             return f"whether {self.url} is the store that was there before cannot be told: {error}"
         with suppress(OSError):  # who only reads can do so without a place to remember things
-            pins.keep(self.url, self.config)
+            if pins.is_fork(self.url, self._opened):
+                self.notices += (_FORK,)
+            pins.keep(self.url, self._opened)
         return ""
 
     @classmethod
@@ -93,7 +96,6 @@ class Store:
             except ObjectExistsError:
                 raise exists from None
             pins.forget(objects.url)
-            pins.keep(objects.url, config)
         finally:
             objects.close()
         return cls(url, _as_opener(key))
@@ -170,10 +172,48 @@ class Store:
         finally:
             objects.close()
 
+    def slots(self) -> list[events.SlotReport]:
+        """The slots of the store, one for each holder, and which of the keys that it was opened with open them."""
+        return holders.slots(self._objects, self._openers)
+
+    def add_holder(self, new: Holder | Sequence[Holder]) -> events.HolderChange:
+        """Let the holders in *new*, backup keys and passwords, open the store too.
+
+        This and the next two put a new generation of the config. They raise ObjectChangedError if somebody else has just changed it,
+        HolderError of what would be a mistake, LimitError, StoreChangedError, WrongKeyError, IntegrityError, what stores raise."""
+        self.check_pin()
+        change = self._renew(holders.add(self._objects, self._openers, new))
+        self._added = (*self._added, *_as_opener(new))
+        return change
+
+    def remove_holder(self, gone: Gone | Sequence[Gone], *, force: bool = False) -> events.HolderChange:
+        """Take slots out, by numbers (from 1 on) or keys, and begin a new epoch: the next backup sends everything, and who was removed
+        cannot read it. What is there already they can, as far as they can get at it.
+
+        The store must be open with the keys of all who stay, or have added them; *force* lets others go, too."""
+        self.check_pin()
+        return self._renew(holders.remove(self._objects, (*self._openers, *self._added), gone, force=force))
+
+    def rotate_key(self, new: Holder | Sequence[Holder], *, reseal: bool = False, force: bool = False) -> events.HolderChange:
+        """Put slots for the holders in *new* in place of those that the store was opened with. Other slots stay.
+
+        With *reseal* a new epoch begins under a fresh file key, for *new* alone; HolderError if others would go, unless *force*."""
+        self.check_pin()
+        change = self._renew(holders.rotate(self._objects, self._openers, new, reseal=reseal, force=force))
+        self._openers = tuple(_as_opener(new))
+        return change
+
+    def _renew(self, changed: tuple[events.HolderChange, ConfigObject]) -> events.HolderChange:
+        """Go on with the config that has just been put."""
+        change, self._opened = changed
+        self._sealed = SealedStore(self._objects, self._opened.config)
+        pins.keep(self.url, self._opened)
+        return change
+
     def check_pin(self) -> None:
         """Raise StoreChangedError if another store lies there than this machine knows, or an older state of it; else remember it."""
-        pins.check(self.url, self.config)
-        pins.keep(self.url, self.config)
+        pins.check(self.url, self._opened)
+        pins.keep(self.url, self._opened)
 
     def snapshots(self) -> "list[Snapshot]":
         """All snapshots, oldest first; those that are damaged are left out, and found by `check`."""
@@ -210,123 +250,6 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self.url!r})"
-
-
-class Snapshot:
-    """One moment. It stays usable as long as its store is open."""
-
-    def __init__(self, sealed: SealedStore, record: Record) -> None:
-        self._sealed, self._record = sealed, record
-
-    @property
-    def id(self) -> str:
-        """32 digits; the first ones are enough to name it."""
-        return self._record.id
-
-    @property
-    def time(self) -> datetime:
-        """When it was made, by its writer's clock unless the store's says earlier."""
-        return self._record.time
-
-    @property
-    def host(self) -> str:
-        """The name of the machine that made it."""
-        return self._record.manifest.host
-
-    @property
-    def user(self) -> str:
-        """The name of who made it there."""
-        return self._record.manifest.user
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """What was backed up: whole paths on that machine, and streams, as `stream:NAME`."""
-        return self._record.manifest.sources
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """What its maker tagged it with."""
-        return self._record.manifest.tags
-
-    @property
-    def size(self) -> int:
-        """Bytes of all content in it."""
-        return self._record.manifest.size
-
-    @property
-    def bytes_added(self) -> int:
-        """Bytes that the store got for it, but for its own manifest."""
-        return self._record.manifest.bytes_added
-
-    @property
-    def skipped(self) -> int:
-        """Names that could not be read, and are not in it."""
-        return self._record.manifest.skipped
-
-    @property
-    def record(self) -> Record:
-        """Its object's name and all that it says of itself."""
-        return self._record
-
-    def entries(self) -> Iterable[Entry]:
-        """What is in it, by path."""
-        table = map_chain.load(self._sealed, self._record.manifest.maps, prints=False)
-        return [table.entries[path].entry for path in sorted(table.entries)]
-
-    def diff(self, other: "Snapshot", *, rows: bool = False) -> Iterator[events.Difference]:
-        """What is other in *other* than in this one: entries, bytes of pages, and with *rows* the rows of databases' tables.
-
-        For rows both databases are restored into a private temporary folder meanwhile."""
-        return diff(self._sealed, self._record, other._record, rows=rows)
-
-    def restore(
-        self, folder: PathLike, *names: str, options: RestoreOptions | None = None, progress: Report | None = None
-    ) -> events.Restored:
-        """Restore all of it, or *names* with what is below them, under *folder*. What cannot be restored is in the result's `failed`."""
-        return restore(self._sealed, self._record, folder, names, options or RestoreOptions(), progress=progress)
-
-    def restore_file(
-        self, name: str, target: PathLike, *, options: RestoreOptions | None = None, progress: Report | None = None
-    ) -> events.Restored:
-        """Restore one file or database as *target*. Raises NoStoreError, IntegrityError, TargetExistsError, OSError."""
-        return restore_file(self._sealed, self._record, name, target, options or RestoreOptions(), progress=progress)
-
-    def write_to(self, name: str, target: Writable, *, threads: int | None = None, progress: Report | None = None) -> int:
-        """Write the content of *name* into a binary file object, in order; its bytes. Raises the same."""
-        return restore_stream(self._sealed, self._record, name, target, Budget.of(threads, None), progress=progress)
-
-    def drill(self, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None) -> Drilled:
-        """Restore all of it, or *share* of its entries, to nowhere: every byte is read, decrypted and compared, databases are looked at by
-        SQLite. What cannot be restored is in the result's `failed`; if nothing is, this machine remembers when that was proven.
-
-        Raises IntegrityError if its maps are damaged, what stores raise, OSError if there is no room for a database."""
-        return drill(self._sealed, self._record, DrillOptions(share, threads), progress=progress)
-
-    def open(self, name: str) -> Content:
-        """The content of *name* as a seekable file, read by ranges straight from the store. Raises NoStoreError, IntegrityError."""
-        table = map_chain.load(self._sealed, self._record.manifest.maps, prints=False)
-        return Content(table, content_of(table, name), PackReader(self._sealed, Budget.of(1, None)))
-
-    def __repr__(self) -> str:
-        return f"Snapshot({self.id[: catalogue.SHORT]}, {self.time:%Y-%m-%d %H:%M:%S})"
-
-
-def _open_config(objects: ObjectStore, key: Opener | Sequence[Opener]) -> Config:
-    try:
-        data = objects.get(CONFIG_NAME, LENGTH_MAX)
-    except ObjectMissingError:
-        raise NoStoreError(f"there is no store at {objects.url}").with_remedy(
-            "Check the address; `chatseal init STORE` makes a new store."
-        ) from None
-    try:
-        return Config.open(data, openers_of(key))
-    except WrongKeyError as error:
-        raise WrongKeyError(f"wrong key: it does not open the store at {objects.url}").with_remedy(
-            "Use a key that the store was made for; `chatseal init` was given it."
-        ) from error
-    except IntegrityError as error:
-        error.remedy = "Put back `config` from a copy of the store: the keys of everything else are in it."
-        raise
 
 
 def _has_config(objects: ObjectStore) -> bool:

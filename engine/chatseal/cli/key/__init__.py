@@ -20,16 +20,16 @@ COMMANDS = {  # name: (module, what it does)
     "keep": ("chatseal.cli.key.keep", "Put a backup key into the system's keyring."),
     "sheet": ("chatseal.cli.key.sheet", "Put a backup key on a page to print."),
     "repair": ("chatseal.cli.key.repair", "Find the mistake in a backup key that was typed."),
-    "list": ("chatseal.cli.key.list", "Show who can open a sealed file."),
-    "add": ("chatseal.cli.key.add", "Let one more key open sealed files."),
-    "remove": ("chatseal.cli.key.remove", "Let a key open sealed files no more."),
+    "list": ("chatseal.cli.key.list", "Show who can open a sealed file or a store."),
+    "add": ("chatseal.cli.key.add", "Let one more key open sealed files or a store."),
+    "remove": ("chatseal.cli.key.remove", "Let a key open sealed files or a store no more."),
     "rotate": ("chatseal.cli.key.rotate", "Put a new key in the place of an old one."),
 }
 
 
 @click.group(cls=Table, table=COMMANDS, synopsis="COMMAND ...", examples=[NEW, PAIR, SIGNER, SHEET, REPAIR, LIST, ADD, REMOVE, ROTATE])
 def command() -> None:
-    """Make, keep, print and repair keys; list and change who can open a sealed file.
+    """Make, keep, print and repair keys; list and change who can open a sealed file or a store.
 
     A backup key (64 hexadecimal digits) seals and opens. Of a key pair, the public key only seals, and the private key opens what
     was sealed for it: so that a machine can make backups that it cannot read.

@@ -4,12 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import click
-
 from chatseal import HolderChange
 from chatseal.cli import amounts
 from chatseal.cli.many import NothingThereError, exit_code_of, files_in
-from chatseal.cli.options import F, FileName
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.words import escape, explain
@@ -27,10 +24,6 @@ FILE_KEY = (
 
 Work = Callable[[str, Report], HolderChange]
 Words = Callable[[str, HolderChange], str]
-
-
-def targets_argument(function: F) -> F:
-    return click.argument("targets", metavar="TARGET...", nargs=-1, required=True, type=FileName())(function)
 
 
 def are_many(targets: Sequence[str]) -> bool:

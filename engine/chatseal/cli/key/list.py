@@ -8,7 +8,7 @@ import chatseal
 from chatseal import SlotReport
 from chatseal.cli import vault_place
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key import LIST
+from chatseal.cli.key import LIST, stores
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.options import FileName
 from chatseal.cli.output import Output
@@ -22,28 +22,36 @@ Row = tuple[str, str, str]
 
 @click.command(
     cls=Command,
-    short_help="Show who can open a sealed file.",
+    short_help="Show who can open a sealed file, or a store.",
     synopsis="TARGET [--key-file K]...",
     examples=[
         LIST,
         ("Which slots which keys open", "chatseal key list chat.db.seal --key-file my.key --key-file server.key"),
         ("For a script", "chatseal key list chat.db.seal --key-file my.key --json | jq .slots"),
+        ("Who can open a store", "chatseal key list /mnt/nas/chats --key-file my.key"),
     ],
 )
-@click.argument("target", metavar="TARGET", type=FileName())
+@click.argument("target", metavar="[TARGET]", required=False, type=FileName())
+@stores.store_option
 @opening_keys
 @pass_output
-def command(out: Output, target: str, keys: Keys) -> None:
-    """Show the slots of the sealed file TARGET: one for each holder of a key, with its number and the kind of key.
+def command(out: Output, target: str | None, url: str | None, keys: Keys) -> None:
+    """Show the slots of the sealed file or store TARGET: one for each holder of a key, with its number and the kind of key.
 
     A slot shows what kind of key opens it, never whose. With keys, each slot says which of them open it, and the header is known to be
     authentic. Without, what is shown is what anybody could have written there.
 
     The payload is not read; `chatseal verify` does that.
     """
-    openers = keys.openers(out, [target]) if keys else []
-    out.subject = target
-    found = chatseal.slots(target, openers)
+    store = stores.meant((target,) if target else (), url)
+    openers = keys.openers(out, [] if store or not target else [target]) if keys else []
+    if store:
+        out.subject = store if "@" not in store else "the store"
+        target, found = stores.slots(store, openers)
+    else:
+        assert target is not None
+        out.subject = target
+        found = chatseal.slots(target, openers)
     names = keys.names
     record = {
         "target": target,

@@ -5,8 +5,8 @@ import click
 import chatseal
 from chatseal import HolderChange
 from chatseal.cli.command import Command, pass_output
-from chatseal.cli.key import ROTATE
-from chatseal.cli.key.change import COPIES, FILE_KEY, MIRRORS, change_all, left, numbers, targets_argument
+from chatseal.cli.key import ROTATE, stores
+from chatseal.cli.key.change import COPIES, FILE_KEY, MIRRORS, change_all, left, numbers
 from chatseal.cli.key_options import Keys, check_named, new_keys, opening_keys
 from chatseal.cli.options import force_option, memory_option, threads_option
 from chatseal.cli.output import Output
@@ -23,9 +23,10 @@ from chatseal.cli.output import Output
             "With a fresh file key, so that who kept the old one is locked out too",
             "chatseal key rotate chat.db.seal --key-file old.key --new-key-file new.key --reseal",
         ),
+        ("Another password for a store", "chatseal key rotate /mnt/nas/chats --password --new-password"),
     ],
 )
-@targets_argument
+@stores.targets_and_store
 @opening_keys
 @new_keys
 @click.option("--reseal", is_flag=True, help="Encrypt the data anew under a fresh file key.")
@@ -36,6 +37,7 @@ from chatseal.cli.output import Output
 def command(
     out: Output,
     targets: tuple[str, ...],
+    url: str | None,
     keys: Keys,
     new: Keys,
     reseal: bool,
@@ -51,8 +53,15 @@ def command(
     decompressed. Slots of other holders cannot be kept then: name all who shall stay with --new-key-file and --to.
 
     What this cannot undo: copies of the old file still open with the old key. Delete them.
+
+    TARGET can also be one store, its folder or URL. Without --reseal its file key and epochs stay, and whoever has kept them reads it with
+    them, also what comes later. With --reseal it has a fresh file key and begins a new epoch, whose first backup sends everything; nothing
+    that is there is encrypted anew.
     """
     check_named(new)
+    if store := stores.meant(targets, url):
+        named = new.holders(out, public=False)
+        return stores.change_store(out, store, keys, lambda opened: opened.rotate_key(named, reseal=reseal, force=force), stores.rotated)
     openers, holders = keys.openers(out, targets), new.holders(out)
     return change_all(
         targets,
