@@ -70,6 +70,7 @@ PROMISE = {
         "LimitError",
         "NoStoreError",
         "NotSealedError",
+        "DroppedEpochError",
         "ObjectChangedError",
         "ObjectMissingError",
         "PatternError",

@@ -32,6 +32,7 @@
     +-- StoreAddressError 2     the text is not the address of a store; also a ValueError
     +-- ObjectMissingError 10   the store has no object of that name
     +-- ObjectExistsError       the store has one already
+    +-- DroppedEpochError 10    an object of a store is sealed for an epoch whose key is gone for good
     +-- ObjectChangedError 11   an object of a store that was to be put over is another one by now
     +-- NoStoreError 10         there is no store at the address, or no such snapshot or name in it
     +-- StoreExistsError        there is a store at the address already
@@ -250,6 +251,13 @@ class ObjectMissingError(ChatsealError):
 
 class ObjectExistsError(ChatsealError):
     """The store has an object of that name already, and it was to be put only if there was none."""
+
+
+class DroppedEpochError(ChatsealError):
+    """An object of a store is sealed for an epoch that was dropped: it is erased as far as a store can erase, not damaged."""
+
+    exit_code = EXIT_NOT_THERE
+    remedy = "`chatseal prune` removes what is left of it."
 
 
 class ObjectChangedError(ChatsealError):

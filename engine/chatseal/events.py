@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,22 @@ class Pruned:
     needed_bytes: int
     condemned_now: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of a store: its `snapshots`, when the `first` and the `last` were made (None if that cannot be read), its objects.
+
+    `is_newest`: what is backed up now is sealed for it. `is_dropped`: its key is gone, and what is left of it nobody can read."""
+
+    number: int
+    snapshots: int
+    first: datetime | None
+    last: datetime | None
+    objects: int
+    bytes: int
+    is_newest: bool
+    is_dropped: bool
 
 
 @dataclass(frozen=True, slots=True)

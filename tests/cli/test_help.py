@@ -11,13 +11,14 @@ from click.testing import CliRunner
 
 from chatseal._version import VERSION
 from chatseal.cli.app import COMMANDS, chatseal
+from chatseal.cli.epoch import COMMANDS as EPOCH_COMMANDS
 from chatseal.cli.key import COMMANDS as KEY_COMMANDS
 from chatseal.cli.schedule import COMMANDS as SCHEDULE_COMMANDS
 from chatseal.cli.vault import COMMANDS as VAULT_COMMANDS
 from chatseal.cli.words import EXIT_WORDS
 from cli.command import PATIENCE, Run, environment
 
-GROUPS = {"key": KEY_COMMANDS, "vault": VAULT_COMMANDS, "schedule": SCHEDULE_COMMANDS}
+GROUPS = {"key": KEY_COMMANDS, "epoch": EPOCH_COMMANDS, "vault": VAULT_COMMANDS, "schedule": SCHEDULE_COMMANDS}
 ALL = [[], *([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)]
 
 

@@ -117,3 +117,24 @@ def test_a_public_key_and_an_address_with_a_secret_in_it_are_refused(run: Run, s
     assert "hunter2" not in refused.err
     run("key", "list", "nowhere", "--store", store).failed(2)
     run("key", "list", "--store", "nowhere").failed(10, "there is no store")
+
+
+def test_an_epoch_is_begun_listed_and_dropped_only_when_that_is_meant(run: Run, store: str, my: Path, here: Path) -> None:
+    (here / "notes.txt").write_text("hello")
+    given = "--store", store, "--key-file", my
+    assert run("backup", "notes.txt", *given).code == 0
+    assert run("epoch", "new", *given).out.decode() == f"epoch 2 of the store at {here / store} has begun\n"
+    run("epoch", "drop", "1", "--yes", *given).remedied(1, "no snapshot left")
+    assert run("backup", "notes.txt", *given).code == 0
+    run("epoch", "drop", "1", *given).remedied(1, "no terminal to ask at", "This destroys epoch 1: 1 snapshot from", "--yes")
+    lines = [json.loads(line) for line in run("epoch", "list", *given, "--json").out.splitlines()]
+    of_each = [(line["epoch"], line["snapshots"], line["newest"], line["dropped"]) for line in lines]
+    assert of_each == [(1, 1, False, False), (2, 1, True, False)]
+    record = json.loads(run("epoch", "drop", "1", "--yes", *given, "--json").out)
+    assert (record["dropped"], record["generation"]) == (lines[0], 3)
+    assert "Older copies of the object `config` still hold the key" in record["remains"][1]
+    listed = run("snapshots", *given)
+    assert listed.code == 0
+    assert len(listed.out.splitlines()) == 2
+    assert "1 snapshot of dropped epochs" in listed.err
+    assert run("epoch", "list", *given).out.splitlines()[1].endswith(b"dropped")

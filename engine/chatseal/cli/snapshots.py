@@ -44,6 +44,9 @@ def command(out: Output, url: str, keys: Keys, tags: tuple[str, ...], host: str 
             out.show(_record(record), "")
     else:
         out.show({}, _table(found) if found else "there is no snapshot")
+        if known.dropped:
+            count = amounts.count(len(known.dropped), "snapshot")
+            out.advise(f"{count} of dropped epochs, which nobody can read, will be there until `chatseal prune`.")
     return EXIT_PARTLY if known.damaged else EXIT_OK
 
 

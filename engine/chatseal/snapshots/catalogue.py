@@ -37,10 +37,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All snapshots of a store, oldest first, and those whose manifests cannot be read."""
+    """All snapshots of a store, oldest first, those whose manifests cannot be read, and the names of those of dropped epochs."""
 
     records: tuple[Record, ...]
     damaged: tuple[tuple[str, IntegrityError], ...] = ()
+    dropped: tuple[str, ...] = ()
 
     def find(self, wanted: str, *, at: datetime | None = None) -> Record:
         """The snapshot that *wanted* names: `latest`, or the first digits of an id; none younger than *at*. Raises NoStoreError."""
@@ -77,7 +78,9 @@ class Catalogue:
 
 def read(store: SealedStore) -> Catalogue:
     """Read all manifests. Raises what stores raise; what is wrong with one snapshot is in `damaged`."""
-    infos = [info for info in store.objects.list(object_names.SNAPSHOTS) if object_names.is_name(info.name, object_names.SNAPSHOTS)]
+    listed = [info for info in store.objects.list(object_names.SNAPSHOTS) if object_names.is_name(info.name, object_names.SNAPSHOTS)]
+    dropped = tuple(info.name for info in listed if store.config.has_dropped(object_names.epoch_of(info.name)))
+    infos = [info for info in listed if info.name not in dropped]
 
     def fetch(info: ObjectInfo) -> Record | tuple[str, IntegrityError] | None:
         try:
@@ -96,7 +99,7 @@ def read(store: SealedStore) -> Catalogue:
         maps = {part for record in found if isinstance(record, Record) for parts in record.manifest.maps for part in parts}
         store.drop_copies(object_names.MAPS, maps)
     records = sorted((item for item in found if isinstance(item, Record)), key=lambda r: (r.time, r.manifest.sequence, r.name))
-    return Catalogue(tuple(records), tuple(item for item in found if isinstance(item, tuple)))
+    return Catalogue(tuple(records), tuple(item for item in found if isinstance(item, tuple)), dropped)
 
 
 def _moment(modified: float) -> datetime:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from chatseal.errors import DamagedError, HolderError, LimitError
+from chatseal.errors import DamagedError, DroppedEpochError, HolderError, LimitError
 from chatseal.format import strict_json
 from chatseal.format.labels import CONFIG, OBJECT_NAMES
 from chatseal.format.object_names import CONFIG_NAME
@@ -61,11 +61,21 @@ class Config:
             epochs = (*epochs, EpochKey.generate(self.epoch.number + 1))
         return replace(self, generation=self.generation + 1, epochs=epochs)
 
+    def without_epoch(self, number: int) -> "Config":
+        """The next generation, in which nobody can open what is sealed for epoch *number*."""
+        return replace(self, generation=self.generation + 1, epochs=tuple(epoch for epoch in self.epochs if epoch.number != number))
+
+    def has_dropped(self, number: int) -> bool:
+        """Whether there was an epoch *number*, or may have been, whose key is gone for good."""
+        return number < self.epoch.number and all(epoch.number != number for epoch in self.epochs)
+
     def epoch_key(self, number: int) -> EpochKey:
-        """The key of epoch *number*. Raises DamagedError if the store never had it, or has dropped it."""
+        """The key of epoch *number*. Raises DroppedEpochError if it is gone for good, DamagedError if the store never had it."""
         for epoch in self.epochs:
             if epoch.number == number:
                 return epoch
+        if self.has_dropped(number):
+            raise DroppedEpochError(f"an object is sealed for epoch {number}, which was dropped: nobody can open it any more")
         raise DamagedError(f"an object is sealed for epoch {number}, whose key this store's config does not hold")
 
     def name_key(self) -> Secret:

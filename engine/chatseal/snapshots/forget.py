@@ -39,18 +39,26 @@ def forget(store: SealedStore, names: Iterable[str]) -> str:
     names = sorted(set(names))
     if not names:
         return ""
-    record = store.new_name(object_names.FORGETS, names[0].encode())
-    store.objects.put(record, store.seal(record, [name_list.encode(names)]))
+    written = record(store, names)
     for name in names:
         store.objects.delete(name)
-    return record
+    return written
+
+
+def record(store: SealedStore, names: Iterable[str]) -> str:
+    """Put a record that the snapshots *names* are forgotten; its name, or "" if there are none."""
+    names = sorted(set(names))
+    if not names:
+        return ""
+    name = store.new_name(object_names.FORGETS, names[0].encode())
+    store.objects.put(name, store.seal(name, [name_list.encode(names)]))
+    return name
 
 
 def forgotten(store: SealedStore) -> set[str]:
     """Every snapshot that a record says was forgotten. Raises IntegrityError and what stores raise."""
     found: set[str] = set()
-    for info in store.objects.list(object_names.FORGETS):
-        if object_names.is_name(info.name, object_names.FORGETS):
-            with suppress(ObjectMissingError):
-                found |= name_list.parse(store.read_kept(info.name, name_list.LONGEST), name_list.FORGOTTEN)
+    for info in store.listed(object_names.FORGETS):
+        with suppress(ObjectMissingError):
+            found |= name_list.parse(store.read_kept(info.name, name_list.LONGEST), name_list.FORGOTTEN)
     return found

@@ -4,7 +4,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from chatseal.errors import ChatsealError, DamagedError, IntegrityError, StoreFailedError, WrongKeyError
 from chatseal.format import object_names
 from chatseal.keys.epoch_key import EpochKey
-from chatseal.objects.object_store import ObjectStore
+from chatseal.objects.object_store import ObjectInfo, ObjectStore
 from chatseal.sealing.reader import SealedReader
 from chatseal.snapshots import envelope, places
 from chatseal.snapshots.config import Config
@@ -59,6 +59,13 @@ class SealedStore:
     def key(self, name: str) -> EpochKey:
         """What opens an object of that name. Raises DamagedError."""
         return self.config.epoch_key(object_names.epoch_of(name))
+
+    def listed(self, *folders: str) -> Iterator[ObjectInfo]:
+        """The objects in *folders* that this version names, without those of dropped epochs: for all of us those are not there."""
+        for folder in folders:
+            for info in self.objects.list(folder):
+                if object_names.is_name(info.name, folder) and not self.config.has_dropped(object_names.epoch_of(info.name)):
+                    yield info
 
     def seal(self, name: str, pieces: "Iterable[Buffer]") -> list[bytes]:
         """The object *name* that holds *pieces*."""

@@ -13,10 +13,12 @@ from chatseal.capture.stream import Readable
 from chatseal.copied import Copied
 from chatseal.drilled import Drilled
 from chatseal.errors import (
+    DroppedEpochError,
     ObjectExistsError,
     ObjectMissingError,
     StoreChangedError,
     StoreExistsError,
+    WrongKeyError,
 )
 from chatseal.events import Report
 from chatseal.format.object_names import CONFIG_NAME
@@ -25,11 +27,11 @@ from chatseal.objects.addresses import open_store
 from chatseal.objects.local_store import LocalStore
 from chatseal.objects.object_store import ObjectStore
 from chatseal.sealing.source import PathLike
-from chatseal.snapshots import catalogue, config_object, holders, pins, places
+from chatseal.snapshots import catalogue, config_object, epochs, holders, pins, places
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.catalogue import LATEST
 from chatseal.snapshots.check import CheckOptions, check
-from chatseal.snapshots.config import Config
+from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.config_object import ConfigObject
 from chatseal.snapshots.copy import CopyOptions, copy, meet
 from chatseal.snapshots.forget import forget
@@ -138,7 +140,20 @@ class Store:
         own = [places.state_folder(), places.cache_folder(), *([self._objects.folder] if isinstance(self._objects, LocalStore) else [])]
         capture = replace(options.capture, leave_out=(*options.capture.leave_out, *map(os.path.abspath, own)))
         paths = [os.path.abspath(source) for source in sources]
-        return backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
+        done = backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
+        self._check_epoch()
+        return done
+
+    def _check_epoch(self) -> None:
+        """Raise DroppedEpochError if what was just written is sealed for an epoch that was dropped meanwhile: nobody can read it."""
+        if self._objects.get(CONFIG_NAME, LENGTH_MAX) == self._opened.data:
+            return
+        with suppress(WrongKeyError):  # the holders were changed: who did that began a new epoch, and did not drop this one by it
+            now = ConfigObject.parse(self._objects.get(CONFIG_NAME, LENGTH_MAX), self._openers).config
+            if now.store_id == self.id and now.has_dropped(self.config.epoch.number):
+                raise DroppedEpochError("the epoch in which this snapshot was made was dropped meanwhile: nobody can read it").with_remedy(
+                    "Run the backup again: it is of the new epoch then."
+                )
 
     def forget(self, snapshots: "Iterable[Snapshot]") -> None:
         """Remove *snapshots* for good. What they alone needed stays until it is pruned.
@@ -192,7 +207,7 @@ class Store:
 
         The store must be open with the keys of all who stay, or have added them; *force* lets others go, too."""
         self.check_pin()
-        return self._renew(holders.remove(self._objects, (*self._openers, *self._added), gone, force=force))
+        return self._renew(holders.remove(self._objects, self._holding, gone, force=force))
 
     def rotate_key(self, new: Holder | Sequence[Holder], *, reseal: bool = False, force: bool = False) -> events.HolderChange:
         """Put slots for the holders in *new* in place of those that the store was opened with. Other slots stay.
@@ -203,12 +218,42 @@ class Store:
         self._openers = tuple(_as_opener(new))
         return change
 
+    def epochs(self) -> list[events.Epoch]:
+        """The epochs of the store, by number, also what is left of dropped ones. Raises what stores raise."""
+        return epochs.listed(self._sealed)
+
+    def new_epoch(self) -> int:
+        """Begin a new epoch, under a fresh key for all that comes; its number. The next backup sends everything.
+
+        Raises LimitError, ObjectChangedError, StoreChangedError, what stores raise."""
+        self.check_pin()
+        self._go_on(epochs.new(self._objects, self._holding))
+        return self.config.epoch.number
+
+    def drop_epoch(self, number: int) -> events.Epoch:
+        """Take the key of epoch *number* out of the config, for good: nobody can read its snapshots any more; what is destroyed.
+
+        Raises NoStoreError if there is none, ChatsealError of the newest or if no snapshot would be left, and what `new_epoch` raises."""
+        self.check_pin()
+        destroyed = epochs.check_drop(self._sealed, number)
+        self._go_on(epochs.drop(self._sealed, self._holding, number))
+        return destroyed
+
     def _renew(self, changed: tuple[events.HolderChange, ConfigObject]) -> events.HolderChange:
-        """Go on with the config that has just been put."""
-        change, self._opened = changed
-        self._sealed = SealedStore(self._objects, self._opened.config)
-        pins.keep(self.url, self._opened)
+        change, opened = changed
+        self._go_on(opened)
         return change
+
+    def _go_on(self, opened: ConfigObject) -> None:
+        """Go on with the config that has just been put."""
+        self._opened = opened
+        self._sealed = SealedStore(self._objects, opened.config)
+        pins.keep(self.url, opened)
+
+    @property
+    def _holding(self) -> tuple[Opener, ...]:
+        """The keys that the store was opened with, and those that were added since."""
+        return (*self._openers, *self._added)
 
     def check_pin(self) -> None:
         """Raise StoreChangedError if another store lies there than this machine knows, or an older state of it; else remember it."""
