@@ -156,7 +156,8 @@ class Checked:
     """What one check found. `packs` are those that snapshots need, `packs_read` those that were read and compared, of `bytes_read` bytes
     of plaintext. `store_bytes` is the size of all packs, `unreferred` how many no snapshot needs.
 
-    `broken` are objects and what is wrong with them, `hurt` the snapshots that need one of them."""
+    `broken` are objects and what is wrong with them, `hurt` the snapshots that need one of them, `omitted` snapshots and forget records
+    that were there and are gone without having been forgotten."""
 
     snapshots: int
     packs: int
@@ -167,6 +168,7 @@ class Checked:
     seconds: float
     broken: tuple[tuple[str, str], ...] = ()
     hurt: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,9 @@ def test_json_has_the_members_that_the_page_of_commands_promises(scene: Scene, c
     assert restored.keys() == {"snapshot", "entries", "bytes", "bytes_written", "failed", "bytes_per_second", "seconds"}
     assert (restored["snapshot"], restored["entries"], restored["failed"]) == (scene.ids()[1], 6, 0)
     (checked,) = lines(call("check", "--read-data", "--json"))
-    assert checked.keys() == {*("snapshots", "packs", "packs_read", "bytes_read", "store_bytes", "unreferred", "broken", "hurt", "seconds")}
+    assert checked.keys() == {
+        *("snapshots", "packs", "packs_read", "bytes_read", "store_bytes", "unreferred", "broken", "hurt", "omitted", "head", "seconds")
+    }
     assert (checked["snapshots"], checked["broken"], checked["hurt"]) == (2, [], [])
     assert checked["packs_read"] == checked["packs"] >= 2
 
@@ -474,13 +476,44 @@ def test_nothing_is_backed_up_to_another_store_at_the_address(scene: Scene, call
     assert not list((stores[0]).glob("*/*"))
 
 
-def test_an_older_state_of_a_store_is_not_noticed(scene: Scene, call: Call, copy: Path) -> None:
+def test_an_older_state_of_a_store_is_noticed_by_who_has_seen_it_and_by_a_head(
+    scene: Scene, call: Call, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = scene.ids()
     assert len(lines(call("snapshots", "--json", store=copy))) == 2
+    head = lines(call("check", "--json", store=copy))[-1]["head"]
+    assert head == f"{second[:16]}.1"
     (copy / "snapshots" / f"1-{second}").unlink()  # as the store's keeper can
     ran = call("snapshots", "--json", store=copy)
-    assert (ran.code, ran.err, [line["snapshot"] for line in lines(ran)]) == (0, "", [first])
-    assert call("check", "--read-data", store=copy).code == 0
+    assert (ran.code, [line["snapshot"] for line in lines(ran)]) == (0, [first])
+    assert f"1 snapshot that was there is gone, and nobody has forgotten it: {second[:8]}" in ran.err
+    checked = call("check", "--json", store=copy)
+    assert (checked.code, lines(checked)[-1]["omitted"]) == (13, [f"snapshots/1-{second}"])
+    assert "what is there is whole; gone without having been forgotten: 1" in call("check", store=copy).out.decode()
+    monkeypatch.setenv("CHATSEAL_STATE_DIR", str(tmp_path / "another machine"))
+    call("check", "--head", head, store=copy).remedied(13, "older than the head", second[:16])
+    call("snapshots", "--head", head, store=copy).remedied(13, "older than the head")
+    call("check", "--head", "4f1c", store=copy).failed(2, "a head is 16 hexadecimal digits")
+
+
+def test_what_is_lost_is_noted_and_then_told_no_more(scene: Scene, call: Call, copy: Path) -> None:
+    _, second = scene.ids()
+    assert call("snapshots", store=copy).err == ""
+    (copy / "snapshots" / f"1-{second}").unlink()
+    assert call("forget", "--gone", "--dry-run", store=copy).out == b"would take note that 1 snapshot went\n"
+    assert call("check", store=copy).code == 13
+    record = lines(call("forget", "--gone", "--json", store=copy))[-1]
+    assert record == {"forgotten": [second], "gone": True, "dry_run": False}
+    checked = call("check", store=copy)
+    assert (checked.code, checked.err) == (0, "")
+    call("forget", "--gone", "--keep-last", "1", store=copy).failed(2, "nothing else goes with it")
+
+
+def test_an_older_state_of_a_store_is_not_noticed_by_a_new_machine_without_a_head(scene: Scene, call: Call, copy: Path) -> None:
+    _, second = scene.ids()
+    (copy / "snapshots" / f"1-{second}").unlink()
+    ran = call("check", "--read-data", store=copy)
+    assert (ran.code, ran.err) == (0, "")
 
 
 # --- what comes out ---------------------------------------------------------------------------------------------------

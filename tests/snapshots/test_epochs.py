@@ -165,11 +165,14 @@ def test_prune_removes_all_of_a_dropped_epoch_and_nothing_else(two: Store, tmp_p
 
 def test_that_a_snapshot_was_forgotten_is_known_also_after_the_epoch_of_the_record_was_dropped(two: Store, source: Path) -> None:
     gone, other = two.snapshots()[0], two.snapshots()[2]
+    remaining = two.snapshots()[3].record.name
     two.forget([gone, other])
     two.new_epoch()
     backed_up(two, source)
     two.drop_epoch(2)
-    assert forget.forgotten(two.sealed) == {gone.record.name}
+    with Store(two.url, KEY) as again:
+        assert forget.forgotten(again.sealed) == {gone.record.name, other.record.name, remaining}
+        assert again.look_back() == ()
 
 
 def test_a_backup_whose_epoch_is_dropped_meanwhile_is_not_reported(store: Store, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from chatseal.automatic.plan import Job, Plan
 from chatseal.automatic.run import due_of
 from chatseal.automatic.state import Failure, JobState
 from chatseal.automatic.timing import HOUR
-from chatseal.snapshots import proofs
+from chatseal.snapshots import history, proofs
 from chatseal.snapshots.proofs import Proof
 
 LATE = 3 * HOUR  # a timer that comes every hour has come by then, and a backup has ended
@@ -17,7 +17,8 @@ LATE = 3 * HOUR  # a timer that comes every hour has come by then, and a backup 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
     """One job. `age` is that of the last backup, None if there is none; `due` when the next is, None if never by itself; `proof` the last
-    drill that brought everything back; `interrupted` when a run began that neither ended nor goes on."""
+    drill that brought everything back; `interrupted` when a run began that neither ended nor goes on; `omitted` what was gone from the
+    store without having been forgotten, when somebody looked last."""
 
     job: Job
     state: JobState
@@ -26,6 +27,7 @@ class JobStatus:
     is_late: bool
     proof: Proof | None
     interrupted: datetime | None
+    omitted: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -34,8 +36,9 @@ class JobStatus:
 
     @property
     def is_well(self) -> bool:
-        """Whether the last backup is there, whole and not late, and nothing failed last."""
-        return self.age is not None and not (self.failures or self.state.skipped or self.is_late or self.interrupted)
+        """Whether the last backup is there, whole and not late, nothing failed last, and the store has all that it had."""
+        bad = self.failures or self.state.skipped or self.is_late or self.interrupted or self.omitted
+        return self.age is not None and not bad
 
     def is_older(self, limit: timedelta) -> bool:
         """Whether the last backup is older than *limit*, or there is none."""
@@ -68,4 +71,5 @@ def _of(job: Job, known: JobState, now: datetime, *, is_running: bool) -> JobSta
         not is_running and due is not None and now - due > LATE and last is not None,
         proofs.of(known.store_id, known.host, known.sources) if known.store_id else None,
         None if is_running else began,
+        history.omitted_at_last_look(known.store_id) if known.store_id else (),
     )

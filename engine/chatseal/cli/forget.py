@@ -99,6 +99,7 @@ def keep_options(function: F) -> F:
 )
 @click.option("--trust-times", is_flag=True, help="Count the times that snapshots tell, as in a copy of a store, which got all at once.")
 @click.option("--prune", "prunes", is_flag=True, help="Also remove what they alone needed, as `chatseal prune` does.")
+@click.option("--gone", "omitted", is_flag=True, help="Take note of snapshots that are gone without having been forgotten.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be forgotten, and change nothing.")
 @pass_output
 def command(
@@ -114,6 +115,7 @@ def command(
     days: int,
     trust_times: bool,
     prunes: bool,
+    omitted: bool,
     dry_run: bool,
     **counts: int,
 ) -> int:
@@ -123,10 +125,15 @@ def command(
     fewer snapshots than a word has room for, the oldest of all is kept as well. A number may be `unlimited`.
 
     A forgotten snapshot cannot be restored any more. What it alone needed takes room until `chatseal prune` has removed it. A record of
-    what was forgotten stays in the store, so that a snapshot that is missing without one shows.
+    what was forgotten stays in the store, so that a snapshot that is missing without one shows. --gone makes such a record for snapshots
+    that are gone, so that nobody is told of them any more.
     """
     from chatseal.snapshots import forget
 
+    if omitted:
+        if wanted or any(counts.values()) or keep_tags or within or tags or host or prunes:
+            raise click.UsageError("--gone is of what is not there any more; nothing else goes with it")
+        return _take_note(out, url, keys, dry_run=dry_run)
     policy = _policy(counts, keep_tags, within)
     if bool(wanted) == (policy is not None):
         raise click.UsageError("name snapshots, or say by --keep-... what to keep, not both")
@@ -162,6 +169,21 @@ def command(
         if not dry_run and done is not None:
             text += f"; {done[1]}"
         out.result(record, text)
+    return EXIT_OK
+
+
+def _take_note(out: Output, url: str, keys: Keys, *, dry_run: bool) -> int:
+    from chatseal.snapshots import history
+
+    with open_store(url, keys, out, writes=True) as store:
+        store.check_pin()
+        omitted = store.look_back()
+        noted = history.snapshots_in(omitted)
+        if not dry_run:
+            history.take_note(store.sealed, omitted)
+    would = "would take" if dry_run else "took"
+    ids = [name.rpartition("-")[2] for name in noted]
+    out.result({"forgotten": ids, "gone": True, "dry_run": dry_run}, f"{would} note that {amounts.count(len(ids), 'snapshot')} went")
     return EXIT_OK
 
 

@@ -8,7 +8,7 @@ from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.output import Output
-from chatseal.cli.store_options import catalogue_of, local, open_store, store_option
+from chatseal.cli.store_options import catalogue_of, head_option, local, open_store, store_option, tell_omissions
 from chatseal.cli.words import escape
 from chatseal.errors import EXIT_OK, EXIT_PARTLY
 
@@ -30,14 +30,19 @@ _SHORT = 8
 @opening_keys
 @click.option("--tag", "tags", metavar="TEXT", multiple=True, help="Only those with this tag. Also several times: with all of them.")
 @click.option("--host", metavar="NAME", help="Only those of this machine.")
+@head_option
 @pass_output
-def command(out: Output, url: str, keys: Keys, tags: tuple[str, ...], host: str | None) -> int:
+def command(out: Output, url: str, keys: Keys, tags: tuple[str, ...], host: str | None, head: str | None) -> int:
     """List the snapshots in STORE, oldest first: what each is called, when and of what it was made, its size and what it added.
 
-    Snapshots that are damaged are named and not listed, with exit code 3.
+    Snapshots that are damaged are named and not listed, with exit code 3. If some are gone that this machine has seen, and nobody has
+    forgotten them, it says so.
     """
     with open_store(url, keys, out) as store:
         known = catalogue_of(store, out)
+        tell_omissions(store, out, known)
+        if head is not None:
+            store.check_head(head)
     found = [record for record in known.records if set(tags) <= set(record.manifest.tags) and host in (None, record.manifest.host)]
     if out.json:
         for record in found:

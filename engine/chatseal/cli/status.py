@@ -92,6 +92,7 @@ def _record(one: "JobStatus", *, is_old: bool | None) -> dict[str, object]:
         "failures": [
             {"step": f.step, "time": f.time, "message": f.message, "exit_code": f.exit_code, "times": f.times} for f in one.failures
         ],
+        "omitted": list(one.omitted),
         "proven": proof.proven if proof is not None else None,
         "proven_snapshot": proof.snapshot if proof is not None else None,
         "proven_whole": proof.is_whole if proof is not None else None,
@@ -108,6 +109,8 @@ def _text(one: "JobStatus", now: datetime) -> str:
         lines += _lines("failed", f"{failure.step}, {when}{times}: {escape(failure.message)}")
     if one.interrupted is not None:
         lines += _lines("broken off", f"the run that began {local(one.interrupted)} did not end; what was sent is not sent again")
+    if one.omitted:
+        lines += _lines("gone", f"{amounts.count(len(one.omitted), 'object')} without having been forgotten: `chatseal check` tells more")
     lines += _lines("next", _next(one, now))
     return "\n".join(lines)
 

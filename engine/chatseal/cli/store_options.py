@@ -68,6 +68,16 @@ def catalogue_of(store: "Store", out: Output) -> "Catalogue":
     return known
 
 
+def tell_omissions(store: "Store", out: Output, known: "Catalogue | None" = None) -> tuple[str, ...]:
+    """Warn of snapshots that are gone without having been forgotten; their names."""
+    from chatseal.snapshots import history
+
+    omitted = store.look_back(known)
+    for sentence in history.sentences(omitted):
+        out.warn(sentence)
+    return omitted
+
+
 def find_snapshot(store: "Store", wanted: str, at: datetime | None, out: Output) -> "Snapshot":
     """As Store.snapshot, with the same warning."""
     from chatseal.snapshots.snapshot import Snapshot
@@ -98,6 +108,25 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
         if "T" not in value and " " not in value.strip():  # a day means all of it
             moment += timedelta(days=1) - timedelta(microseconds=1)
         return moment.astimezone(UTC)
+
+
+class Head(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """What a recovery sheet has of a store."""
+
+    name = "head"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from chatseal.snapshots import history
+
+        try:
+            history.parse_head(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+def head_option(function: F) -> F:
+    return click.option("--head", metavar="HEAD", type=Head(), help="Fail if the store is older than this head of it.")(function)
 
 
 def at_option(function: F) -> F:

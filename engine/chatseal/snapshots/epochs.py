@@ -53,7 +53,7 @@ def new(objects: ObjectStore, openers: Sequence[Opener]) -> ConfigObject:
 
 
 def drop(store: SealedStore, openers: Sequence[Opener], number: int) -> ConfigObject:
-    """Take the key of epoch *number* out of the config. What it knew of forgotten snapshots of other epochs is written down anew before.
+    """Take the key of epoch *number* out of the config. That its snapshots are gone is written down before, as if they were forgotten.
 
     Raises NoStoreError if there is no such epoch, ChatsealError of the newest, or if no snapshot would be left, and what `new` raises."""
     opened = config_object.read(store.objects, openers)
@@ -79,12 +79,12 @@ def check_drop(store: SealedStore, number: int) -> events.Epoch:
 
 
 def _keep_records(store: SealedStore, number: int) -> None:
-    """Who finds a snapshot of a kept epoch gone looks for its record: those that are sealed for the dropped epoch are put once more."""
-    names: set[str] = set()
+    """Who finds a snapshot gone looks for its record: put one of all that is in the dropped epoch, and what its records tell once more."""
+    names = {info.name for info in store.listed(object_names.SNAPSHOTS) if object_names.epoch_of(info.name) == number}
     for info in store.listed(object_names.FORGETS):
         if object_names.epoch_of(info.name) == number:
             names |= name_list.parse(store.read_kept(info.name, name_list.LONGEST), name_list.FORGOTTEN)
-    forget.record(store, (name for name in names if object_names.epoch_of(name) != number))
+    forget.record(store, names)
 
 
 def sweep(store: SealedStore) -> None:

@@ -27,9 +27,9 @@ from chatseal.objects.addresses import open_store
 from chatseal.objects.local_store import LocalStore
 from chatseal.objects.object_store import ObjectStore
 from chatseal.sealing.source import PathLike
-from chatseal.snapshots import catalogue, config_object, epochs, holders, pins, places
+from chatseal.snapshots import catalogue, config_object, epochs, history, holders, pins, places
 from chatseal.snapshots.backup import BackupOptions, backup
-from chatseal.snapshots.catalogue import LATEST
+from chatseal.snapshots.catalogue import LATEST, Catalogue
 from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.config_object import ConfigObject
@@ -142,7 +142,7 @@ class Store:
         paths = [os.path.abspath(source) for source in sources]
         done = backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
         self._check_epoch()
-        return done
+        return replace(done, warnings=(*done.warnings, *history.sentences(self.look_back())))
 
     def _check_epoch(self) -> None:
         """Raise DroppedEpochError if what was just written is sealed for an epoch that was dropped meanwhile: nobody can read it."""
@@ -273,7 +273,25 @@ class Store:
 
         All of it is read from the store; copies on this machine say nothing about what is there."""
         sealed = SealedStore(self._objects, self.config, copies=False)
-        return check(sealed, CheckOptions(share, threads), progress=progress)
+        done = check(sealed, CheckOptions(share, threads), progress=progress)
+        return replace(done, omitted=self.look_back())
+
+    def look_back(self, known: Catalogue | None = None) -> tuple[str, ...]:
+        """Snapshots and forget records that were there and are gone without having been forgotten, by names of objects: what this machine
+        has seen, and what snapshots tell of those before them. What is there now is remembered. *known* saves reading all manifests.
+
+        Raises what stores raise. Where this machine can remember nothing it knows of nothing that is gone."""
+        with suppress(OSError):
+            return history.look(self._sealed, known or catalogue.read(self._sealed))
+        return ()
+
+    def head(self) -> str:
+        """A short text to write down, by which another machine can tell whether the store is as new as now; empty without a snapshot."""
+        return history.head(self._sealed, catalogue.read(self._sealed))
+
+    def check_head(self, head: str) -> None:
+        """Raise StoreChangedError if the store is older than *head*, which somebody wrote down; ValueError if that is none."""
+        history.check_head(self._sealed, head)
 
     def drill(self, wanted: str = LATEST, *, share: float = 1.0, threads: int | None = None, progress: Report | None = None) -> Drilled:
         """As Snapshot.drill, of the snapshot whose id begins with *wanted*, or the latest. Raises NoStoreError too."""
