@@ -516,6 +516,24 @@ def test_an_older_state_of_a_store_is_not_noticed_by_a_new_machine_without_a_hea
     assert (ran.code, ran.err) == (0, "")
 
 
+def test_stats_tell_what_is_stored_what_a_policy_would_free_and_draw_it(scene: Scene, call: Call, tmp_path: Path) -> None:
+    picture = tmp_path / "growth.svg"
+    (record,) = lines(call("stats", "--keep-last", "1", "--plot", picture, "--json"))
+    assert (record["snapshots"], len(record["sources"]), record["growth"]) == (2, 1, [])
+    there = [path for path in (scene.folder / "store").rglob("*") if path.is_file() and ".parts" not in path.parts]
+    assert record["bytes_stored"] == sum(record["objects"].values()) == sum(len(path.read_bytes()) for path in there)
+    assert (record["retention"]["forgotten"], record["retention"]["left"], record["plot"]) == (1, 1, str(picture))
+    assert 0 < record["retention"]["bytes_freed"] < record["bytes_stored"]
+    assert picture.read_text().startswith("<svg")
+    text = call("stats").out.decode()
+    assert [line.split()[0] for line in text.splitlines() if line[0] != " "][:4] == ["stored", "content", "read", "source"]
+    assert "growth     not told: that takes three times 30 days" in text
+    assert "retention" not in text
+    call("stats", "--plot", tmp_path / "growth.png").failed(2, ".svg")
+    env = {**scene.env, "PYTHONIOENCODING": "ascii"}
+    assert "#" * 32 in started("stats", "--store", "store", "--key-file", "my.key", env=env, cwd=scene.folder).out.decode("ascii")
+
+
 # --- what comes out ---------------------------------------------------------------------------------------------------
 
 

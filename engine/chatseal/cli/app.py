@@ -36,6 +36,7 @@ COMMANDS = {  # name: (module, what it does)
     "copy": ("chatseal.cli.copy", "Copy a store to another place; send what is not there."),
     "forget": ("chatseal.cli.forget", "Remove snapshots, by name or by a policy."),
     "prune": ("chatseal.cli.prune", "Remove from a store what no snapshot needs."),
+    "stats": ("chatseal.cli.stats", "Show how large a store is, by what, and how it grows."),
     "epoch": ("chatseal.cli.epoch", "Begin a new epoch of a store; destroy the key of an old one."),
     "drill": ("chatseal.cli.drill", "Restore a snapshot to nowhere: prove that it comes back."),
     "run": ("chatseal.cli.run", "Do what chatseal.toml names: back up, and prove that it comes back."),

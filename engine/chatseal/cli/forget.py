@@ -134,7 +134,7 @@ def command(
         if wanted or any(counts.values()) or keep_tags or within or tags or host or prunes:
             raise click.UsageError("--gone is of what is not there any more; nothing else goes with it")
         return _take_note(out, url, keys, dry_run=dry_run)
-    policy = _policy(counts, keep_tags, within)
+    policy = policy_of(counts, keep_tags, within)
     if bool(wanted) == (policy is not None):
         raise click.UsageError("name snapshots, or say by --keep-... what to keep, not both")
     if wanted and (tags or host):
@@ -187,7 +187,7 @@ def _take_note(out: Output, url: str, keys: Keys, *, dry_run: bool) -> int:
     return EXIT_OK
 
 
-def _policy(counts: dict[str, int], tags: "Sequence[str]", within: "Span | None") -> "RetentionPolicy | None":
+def policy_of(counts: dict[str, int], tags: "Sequence[str]", within: "Span | None") -> "RetentionPolicy | None":
     from chatseal.snapshots.retention import RetentionPolicy
 
     if not (any(counts.values()) or tags or within):

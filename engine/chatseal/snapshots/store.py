@@ -40,6 +40,7 @@ from chatseal.snapshots.inspection import inspect
 from chatseal.snapshots.prune import PruneOptions, prune
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.snapshot import Snapshot
+from chatseal.snapshots.stats import Stats, stats
 
 _FORK = (
     "the store's config is another one of the same generation than this machine has seen: two changes of its holders or epochs were made at"
@@ -217,6 +218,10 @@ class Store:
         change = self._renew(holders.rotate(self._objects, self._openers, new, reseal=reseal, force=force))
         self._openers = tuple(_as_opener(new))
         return change
+
+    def stats(self) -> Stats:
+        """What it holds, of which sources, by month, and how it grows. Raises what stores raise."""
+        return stats(self._sealed, catalogue.read(self._sealed))
 
     def epochs(self) -> list[events.Epoch]:
         """The epochs of the store, by number, also what is left of dropped ones. Raises what stores raise."""
