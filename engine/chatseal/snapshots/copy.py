@@ -283,5 +283,5 @@ def _names(needs: dict[Record, Needs]) -> set[str]:
 
 
 def _sizes(store: SealedStore, *folders: str) -> dict[str, int]:
-    """Lengths of the objects in *folders* that have names of here."""
+    """Lengths of the objects in *folders* that have names of ours."""
     return {info.name: info.size for folder in folders for info in store.objects.list(folder) if object_names.is_name(info.name, folder)}
