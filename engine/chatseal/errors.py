@@ -31,8 +31,8 @@
     +-- SourceBusyError 11      a database whose writers will not let anybody read, or whom reading would stop for too long
     +-- StoreAddressError 2     the text is not the address of a store; also a ValueError
     +-- ObjectMissingError 10   the store has no object of that name
+    |   +-- DroppedEpochError   it is sealed for an epoch whose key is gone for good
     +-- ObjectExistsError       the store has one already
-    +-- DroppedEpochError 10    an object of a store is sealed for an epoch whose key is gone for good
     +-- ObjectChangedError 11   an object of a store that was to be put over is another one by now
     +-- NoStoreError 10         there is no store at the address, or no such snapshot or name in it
     +-- StoreExistsError        there is a store at the address already
@@ -253,10 +253,9 @@ class ObjectExistsError(ChatsealError):
     """The store has an object of that name already, and it was to be put only if there was none."""
 
 
-class DroppedEpochError(ChatsealError):
-    """An object of a store is sealed for an epoch that was dropped: it is erased as far as a store can erase, not damaged."""
+class DroppedEpochError(ObjectMissingError):
+    """An object of a store is sealed for an epoch that was dropped: it is erased as far as a store can erase, and as good as not there."""
 
-    exit_code = EXIT_NOT_THERE
     remedy = "`chatseal prune` removes what is left of it."
 
 

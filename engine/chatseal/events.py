@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +83,17 @@ class SlotReport:
 
 @dataclass(frozen=True, slots=True)
 class HolderChange:
-    """What became of a file or store whose holders were changed: `added` are numbers of slots in the new header, `removed` in the old one.
+    """What became of a file whose holders were changed: `added` are numbers of slots in the new header, `removed` in the old one.
 
     `slots` is how many there are now. `resealed`: the payload has a fresh file key. `other_names` is how many hard links there were that
-    lead to the old file. `owner_kept` is False if the new file belongs to another user or group than the old one. Of a store `generation`
-    is that of its config now, and `epoch` the number of the one that began by this, or 0."""
+    lead to the old file. `owner_kept` is False if the new file belongs to another user or group than the old one."""
 
     added: tuple[int, ...]
     removed: tuple[int, ...]
     slots: int
     resealed: bool
-    other_names: int = 0
-    owner_kept: bool = True
-    generation: int = 0
-    epoch: int = 0
+    other_names: int
+    owner_kept: bool
 
     @property
     def changed(self) -> bool:
@@ -156,8 +152,7 @@ class Checked:
     """What one check found. `packs` are those that snapshots need, `packs_read` those that were read and compared, of `bytes_read` bytes
     of plaintext. `store_bytes` is the size of all packs, `unreferred` how many no snapshot needs.
 
-    `broken` are objects and what is wrong with them, `hurt` the snapshots that need one of them, `omitted` snapshots and forget records
-    that were there and are gone without having been forgotten."""
+    `broken` are objects and what is wrong with them, `hurt` the snapshots that need one of them."""
 
     snapshots: int
     packs: int
@@ -168,7 +163,6 @@ class Checked:
     seconds: float
     broken: tuple[tuple[str, str], ...] = ()
     hurt: tuple[str, ...] = ()
-    omitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,22 +179,6 @@ class Pruned:
     needed_bytes: int
     condemned_now: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch of a store: its `snapshots`, when the `first` and the `last` were made (None if that cannot be read), its objects.
-
-    `is_newest`: what is backed up now is sealed for it. `is_dropped`: its key is gone, and what is left of it nobody can read."""
-
-    number: int
-    snapshots: int
-    first: datetime | None
-    last: datetime | None
-    objects: int
-    bytes: int
-    is_newest: bool
-    is_dropped: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def test_who_is_added_opens_all_that_is_there_and_all_that_comes(store: Store, s
     before = parsed(store)
     change = store.add_holder([OTHER, Password("see you at ten", cost=CHEAP)])
     assert (change.added, change.removed, change.slots, change.resealed) == ((2, 3), (), 3, False)
-    assert (change.generation, change.epoch) == (2, 0) == (store.config.generation, 0)
+    assert (store.config.generation, store.config.epoch.number) == (2, 1)
     (source / "new").write_text("later")
     backed_up(store, source)
     for key in (KEY, OTHER, Password("see you at ten")):
@@ -130,7 +130,7 @@ def test_who_is_removed_opens_nothing_that_comes_later_also_with_all_that_they_h
     kept = parsed(shared, OTHER)
     earlier = set(objects(Path(shared.url)))
     change = shared.remove_holder(OTHER)
-    assert (change.added, change.removed, change.slots, change.resealed, change.epoch) == ((), (2,), 1, True, 2)
+    assert (change.added, change.removed, change.slots, change.resealed, shared.config.epoch.number) == ((), (2,), 1, True, 2)
     assert not opens(shared, OTHER)
     (source / "secret").write_text("not for OTHER")
     done = backed_up(shared, source)
@@ -243,7 +243,7 @@ def test_a_rotated_store_opens_with_the_new_key_and_goes_on_where_it_was(shared:
     fill(source)
     first = backed_up(shared, source)
     change = shared.rotate_key(THIRD)
-    assert (change.added, change.removed, change.slots, change.resealed, change.epoch) == ((1,), (1,), 2, False, 0)
+    assert (change.added, change.removed, change.slots, change.resealed, shared.config.epoch.number) == ((1,), (1,), 2, False, 1)
     assert [opens(shared, key) for key in (KEY, OTHER, THIRD)] == [False, True, True]
     with Store(shared.url, THIRD) as again:
         assert backed_up(again, source).parent == first.snapshot
@@ -261,7 +261,7 @@ def test_who_kept_the_stores_keys_reads_it_after_a_rotation_until_it_is_resealed
         with pytest.raises(HolderError, match="a slot of another holder"):
             again.rotate_key(STRANGER, reseal=True)
         change = again.rotate_key([STRANGER, OTHER], reseal=True)
-        assert (change.added, change.removed, change.epoch) == ((1, 2), (1, 2), 2)
+        assert (change.added, change.removed, again.config.epoch.number) == ((1, 2), (1, 2), 2)
         done = backed_up(again, source)
         with pytest.raises(DamagedError):
             kept.read(f"snapshots/2-{done.snapshot}", 1 << 24)

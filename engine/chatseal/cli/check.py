@@ -67,15 +67,15 @@ def command(out: Output, url: str, keys: Keys, read_data: bool, share: float | N
         if head is not None:
             store.check_head(head)
         done = store.check(share=1.0 if read_data else share or 0.0, threads=threads, progress=bar.report)
-        newest = store.head()
+        omitted, newest = store.look_back(), store.head()
     for name, reason in done.broken:
         out.warn(reason if name in reason else f"{name}: {reason}")
     if done.hurt:
         out.warn(f"these snapshots need it: {', '.join(done.hurt)}")
-    for sentence in history.sentences(done.omitted):
+    for sentence in history.sentences(omitted):
         out.warn(sentence)
-    out.result({**_record(done), "head": newest or None}, _text(done))
-    return EXIT_DAMAGED if done.broken or done.omitted else EXIT_OK
+    out.result({**_record(done), "omitted": list(omitted), "head": newest or None}, _text(done, len(omitted)))
+    return EXIT_DAMAGED if done.broken or omitted else EXIT_OK
 
 
 def _record(done: "Checked") -> dict[str, object]:
@@ -88,17 +88,16 @@ def _record(done: "Checked") -> dict[str, object]:
         "unreferred": done.unreferred,
         "broken": [name for name, _ in done.broken],
         "hurt": list(done.hurt),
-        "omitted": list(done.omitted),
         "seconds": round(done.seconds, 6),
     }
 
 
-def _text(done: "Checked") -> str:
+def _text(done: "Checked", omitted: int) -> str:
     read = f", {done.packs_read} of them read" if done.packs_read else ""
     packs = f"{done.packs} {'pack' if done.packs == 1 else 'packs'}"
     what = f"{done.snapshots} {'snapshot' if done.snapshots == 1 else 'snapshots'} in {packs}{read}, {amounts.amount(done.store_bytes)}"
     spare = f"; packs of no snapshot: {done.unreferred}" if done.unreferred else ""
     found = f"objects damaged or missing: {len(done.broken)}" if done.broken else "everything is whole"
-    if done.omitted:
-        found = found.replace("everything", "what is there", 1) + f"; gone without having been forgotten: {len(done.omitted)}"
+    if omitted:
+        found = found.replace("everything", "what is there", 1) + f"; gone without having been forgotten: {omitted}"
     return f"checked {what}: {found}{spare}, in {amounts.duration(done.seconds)}"

@@ -85,7 +85,7 @@ class _Run:
     def run(self) -> events.Backup:
         known = catalogue.read(self._store)
         named = tuple(sorted((*self._sources, *(f"stream:{name}" for name in self._streams))))
-        parent, table = self._parent(known.parent(catalogue.this_host(), named, self._store.config.epoch.number))
+        parent, table = self._parent(known.parent(catalogue.this_host(), named))
         chain: Chain = parent.manifest.maps if parent is not None else ()
         earlier = {path: units.entry for path, units in table.entries.items()}
         for _ in range(ATTEMPTS):

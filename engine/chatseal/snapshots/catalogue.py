@@ -42,6 +42,7 @@ class Catalogue:
     records: tuple[Record, ...]
     damaged: tuple[tuple[str, IntegrityError], ...] = ()
     dropped: tuple[str, ...] = ()
+    epoch: int = 1  # the newest, which backups are sealed for
 
     def find(self, wanted: str, *, at: datetime | None = None) -> Record:
         """The snapshot that *wanted* names: `latest`, or the first digits of an id; none younger than *at*. Raises NoStoreError."""
@@ -55,11 +56,11 @@ class Catalogue:
             raise _no_snapshot(f"there is no snapshot {wanted}" if not found else f"{wanted} may be one of {len(found)} snapshots")
         return found[0]
 
-    def parent(self, host: str, sources: tuple[str, ...], epoch: int) -> Record | None:
+    def parent(self, host: str, sources: tuple[str, ...]) -> Record | None:
         """What a backup of *sources* is best compared with: the newest of the same sources here, elsewhere, or of one of them.
 
-        Of *epoch* alone: an epoch shares nothing with the ones before, so that it can be dropped, and begins with everything."""
-        records = [record for record in self.records if object_names.epoch_of(record.name) == epoch]
+        Of the newest epoch alone: an epoch shares nothing with the ones before, so that it can be dropped, and begins with everything."""
+        records = [record for record in self.records if object_names.epoch_of(record.name) == self.epoch]
         for good in (
             lambda m: m.host == host and m.sources == sources,
             lambda m: m.sources == sources,
@@ -99,7 +100,7 @@ def read(store: SealedStore) -> Catalogue:
         maps = {part for record in found if isinstance(record, Record) for parts in record.manifest.maps for part in parts}
         store.drop_copies(object_names.MAPS, maps)
     records = sorted((item for item in found if isinstance(item, Record)), key=lambda r: (r.time, r.manifest.sequence, r.name))
-    return Catalogue(tuple(records), tuple(item for item in found if isinstance(item, tuple)), dropped)
+    return Catalogue(tuple(records), tuple(item for item in found if isinstance(item, tuple)), dropped, store.config.epoch.number)
 
 
 def _moment(modified: float) -> datetime:

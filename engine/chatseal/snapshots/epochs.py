@@ -6,9 +6,9 @@
 Dropping is the only erasure there is: who keeps the store may keep every object, and cannot be made to delete."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from chatseal import events
 from chatseal.errors import ChatsealError, NoStoreError
 from chatseal.format import object_names
 from chatseal.keys.slots import FileKeySlots, Opener
@@ -18,7 +18,23 @@ from chatseal.snapshots.config_object import ConfigObject
 from chatseal.snapshots.sealed_store import SealedStore
 
 
-def listed(store: SealedStore) -> list[events.Epoch]:
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of a store: its `snapshots`, when the `first` and the `last` were made (None if that cannot be read), its objects.
+
+    `is_newest`: what is backed up now is sealed for it. `is_dropped`: its key is gone, and what is left of it nobody can read."""
+
+    number: int
+    snapshots: int
+    first: datetime | None
+    last: datetime | None
+    objects: int
+    bytes: int
+    is_newest: bool
+    is_dropped: bool
+
+
+def listed(store: SealedStore) -> list[Epoch]:
     """The epochs that the store has keys of, and those that it has nothing but objects of, by number. Raises what stores raise."""
     objects: dict[int, list[int]] = {epoch.number: [] for epoch in store.config.epochs}
     erased: dict[int, int] = {}
@@ -31,7 +47,7 @@ def listed(store: SealedStore) -> list[events.Epoch]:
     for record in catalogue.read(store).records:
         times.setdefault(object_names.epoch_of(record.name), []).append(record.time)
     return [
-        events.Epoch(
+        Epoch(
             number,
             erased.get(number, 0),
             min(times.get(number, ()), default=None),
@@ -62,7 +78,7 @@ def drop(store: SealedStore, openers: Sequence[Opener], number: int) -> ConfigOb
     return config_object.replace(store.objects, opened, opened.config.without_epoch(number), FileKeySlots(opened.file_key, opened.slots))
 
 
-def check_drop(store: SealedStore, number: int) -> events.Epoch:
+def check_drop(store: SealedStore, number: int) -> Epoch:
     """What would be destroyed. Raises what `drop` raises before it changes anything."""
     found = {epoch.number: epoch for epoch in listed(store)}
     if number not in found:

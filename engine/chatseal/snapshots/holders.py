@@ -133,8 +133,7 @@ def _write(
     if added is None:
         added = tuple(number for number, slot in enumerate(kept.slots, 1) if slot not in opened.slots)
     gone = tuple(number + 1 for number in removed)
-    epoch = written.config.epoch.number if resealed else 0
-    return HolderChange(added, gone, len(kept.slots), resealed, generation=written.config.generation, epoch=epoch), written
+    return HolderChange(added, gone, len(kept.slots), resealed, other_names=0, owner_kept=True), written
 
 
 def _again(opened: ConfigObject, slot: Slot, openers: Sequence[Opener], fresh: Secret) -> Slot | None:

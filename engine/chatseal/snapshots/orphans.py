@@ -83,7 +83,7 @@ class Journal:
                     is_record = object_names.is_name(name)
                     if places.is_old(about, LIFE if is_record else places.LIFE):
                         os.unlink(entry)
-                    elif is_record and object_names.epoch_of(name) == self._store.config.epoch.number:  # no epoch shares anything
+                    elif is_record:
                         found.append((about.st_mtime_ns, name))
         return [name for _, name in sorted(found)]
 

@@ -16,7 +16,7 @@ from chatseal.format import object_names
 from chatseal.format.manifest import LENGTH_MAX, Manifest
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.objects.probe import FOLDER as PROBES
-from chatseal.snapshots import epochs, name_list, places, references
+from chatseal.snapshots import name_list, places, references
 from chatseal.snapshots.sealed_store import SealedStore
 
 WAIT = timedelta(days=1)
@@ -57,7 +57,6 @@ class _Prune:
             return self._result(*self._look(self._newest()), set())
         with places.alone(self._own / "lock"):
             now = self._now()
-            epochs.sweep(self._store)
             self._drop_pendings(now)
             if self._options.exclusive:
                 self._drop_lists()
@@ -74,10 +73,7 @@ class _Prune:
 
     def _look(self, now: float) -> "tuple[dict[str, ObjectInfo], set[str], set[str], list[str]]":
         """What there is, what of it is needed, what is condemned, and what is spare, old enough and not condemned yet."""
-        listed = (info for folder in name_list.REFERRED for info in self._store.objects.list(folder))
-        there = {
-            info.name: info for info in listed if object_names.is_name(info.name)
-        }  # before what refers to them: what comes later is in no list of ours
+        there = self._infos(*name_list.REFERRED)  # before what refers to them: what comes later is in no list of ours
         needed, condemned = self._needed(), self._condemned(now)
         spare = (info for name, info in there.items() if name not in needed and name not in condemned)
         return there, needed, condemned, [info.name for info in spare if now - info.modified >= self._wait]
@@ -116,7 +112,8 @@ class _Prune:
         return max((info.modified for info in self._store.objects.list("")), default=0.0)
 
     def _infos(self, *folders: str) -> dict[str, ObjectInfo]:
-        return {info.name: info for info in self._store.listed(*folders)}
+        listed = (info for folder in folders for info in self._store.objects.list(folder))
+        return {info.name: info for info in listed if object_names.is_name(info.name)}
 
     def _needed(self) -> set[str]:
         """What is referred to: by backups that are about to end, then by snapshots."""
@@ -175,8 +172,7 @@ class _Prune:
         """Remove what is in a list of our own and not needed, the list last: as long as it is there nobody relies on what is in it."""
         try:
             condemned = references.condemned(self._store, name)
-            listed = (info for folder in name_list.REFERRED for info in self._store.objects.list(folder))
-            sizes = {info.name: info for info in listed if object_names.is_name(info.name)}
+            sizes = self._infos(*name_list.REFERRED)
             for spare in sorted((condemned & sizes.keys()) - self._needed()):
                 self._store.objects.delete(spare)
                 self._removed[spare] = sizes[spare].size

@@ -30,9 +30,10 @@ def missing(store: SealedStore, names: Iterable[str]) -> set[str]:
     """Those of *names* that are not in the store, or about to be removed. The condemned are listed first, then what is there."""
     wanted = set(names)
     lost: set[str] = set()
-    for info in store.listed(object_names.CONDEMNED):
-        with suppress(ObjectMissingError):  # its run has ended: what it deleted is missed below
-            lost |= condemned(store, info.name) & wanted
+    for info in store.objects.list(object_names.CONDEMNED):
+        if object_names.is_name(info.name, object_names.CONDEMNED):
+            with suppress(ObjectMissingError):  # its run has ended: what it deleted is missed below
+                lost |= condemned(store, info.name) & wanted
     there: set[str] = set()
     for folder in (object_names.PACKS, object_names.MAPS):
         there.update(info.name for info in store.objects.list(folder) if info.name in wanted)

@@ -21,7 +21,7 @@ from chatseal.errors import (
     WrongKeyError,
 )
 from chatseal.events import Report
-from chatseal.format.object_names import CONFIG_NAME
+from chatseal.format.object_names import CONFIG_NAME, epoch_of
 from chatseal.keys.slots import Holder, Opener, openers_of
 from chatseal.objects.addresses import open_store
 from chatseal.objects.local_store import LocalStore
@@ -34,9 +34,11 @@ from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.config_object import ConfigObject
 from chatseal.snapshots.copy import CopyOptions, copy, meet
+from chatseal.snapshots.epochs import Epoch
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.holders import Gone
 from chatseal.snapshots.inspection import inspect
+from chatseal.snapshots.orphans import Journal
 from chatseal.snapshots.prune import PruneOptions, prune
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.snapshot import Snapshot
@@ -141,9 +143,15 @@ class Store:
         own = [places.state_folder(), places.cache_folder(), *([self._objects.folder] if isinstance(self._objects, LocalStore) else [])]
         capture = replace(options.capture, leave_out=(*options.capture.leave_out, *map(os.path.abspath, own)))
         paths = [os.path.abspath(source) for source in sources]
+        self._drop_older_orphans()
         done = backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
         self._check_epoch()
         return replace(done, warnings=(*done.warnings, *history.sentences(self.look_back())))
+
+    def _drop_older_orphans(self) -> None:
+        """Know nothing more of what runs that were cut off have sent for earlier epochs: an epoch does not lean on another."""
+        journal, newest = Journal(self._sealed), self.config.epoch.number
+        journal.remove(name for name in journal.names() if epoch_of(name) != newest)
 
     def _check_epoch(self) -> None:
         """Raise DroppedEpochError if what was just written is sealed for an epoch that was dropped meanwhile: nobody can read it."""
@@ -169,6 +177,8 @@ class Store:
         *exclusive* does it at once, and loses snapshots if somebody backs up meanwhile. Raises UnprunableError if something that tells
         what is needed cannot be read, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
         self.check_pin()
+        if not dry_run:
+            epochs.sweep(self._sealed)
         return prune(self._sealed, PruneOptions(exclusive=exclusive, dry_run=dry_run))
 
     def copy_to(
@@ -223,7 +233,7 @@ class Store:
         """What it holds, of which sources, by month, and how it grows. Raises what stores raise."""
         return stats(self._sealed, catalogue.read(self._sealed))
 
-    def epochs(self) -> list[events.Epoch]:
+    def epochs(self) -> list[Epoch]:
         """The epochs of the store, by number, also what is left of dropped ones. Raises what stores raise."""
         return epochs.listed(self._sealed)
 
@@ -235,7 +245,7 @@ class Store:
         self._go_on(epochs.new(self._objects, self._holding))
         return self.config.epoch.number
 
-    def drop_epoch(self, number: int) -> events.Epoch:
+    def drop_epoch(self, number: int) -> Epoch:
         """Take the key of epoch *number* out of the config, for good: nobody can read its snapshots any more; what is destroyed.
 
         Raises NoStoreError if there is none, ChatsealError of the newest or if no snapshot would be left, and what `new_epoch` raises."""
@@ -278,8 +288,7 @@ class Store:
 
         All of it is read from the store; copies on this machine say nothing about what is there."""
         sealed = SealedStore(self._objects, self.config, copies=False)
-        done = check(sealed, CheckOptions(share, threads), progress=progress)
-        return replace(done, omitted=self.look_back())
+        return check(sealed, CheckOptions(share, threads), progress=progress)
 
     def look_back(self, known: Catalogue | None = None) -> tuple[str, ...]:
         """Snapshots and forget records that were there and are gone without having been forgotten, by names of objects: what this machine

@@ -14,7 +14,7 @@ from chatseal.cli.store_options import local, open_store, store_option
 from chatseal.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
-    from chatseal.events import Epoch
+    from chatseal.snapshots.epochs import Epoch
 
 REMAINS = (
     "`chatseal prune` removes its objects; who keeps the store may keep copies, which nobody can open.",

@@ -12,7 +12,7 @@ from chatseal.cli.output import Output
 from chatseal.cli.store_options import local, open_store, store_option
 
 if TYPE_CHECKING:
-    from chatseal.events import Epoch
+    from chatseal.snapshots.epochs import Epoch
 
 
 @click.command(cls=Command, synopsis="--store STORE --key-file K", examples=[LIST])

@@ -75,8 +75,8 @@ def change_store(out: Output, url: str, keys: Keys, work: Work, did: Callable[[H
     """Do *work* to the store at *url*; say what came of it, and what it cannot undo."""
     with open_store(url, keys, out, writes=True) as store:
         change = work(store)
-        shown = store.url
-    remains = [] if not change.removed else [COPIES, ANEW, CONFIG] if change.epoch else [COPIES, KEPT, CONFIG]
+        shown, generation, epoch = store.url, store.config.generation, store.config.epoch.number
+    remains = [] if not change.removed else [COPIES, ANEW, CONFIG] if change.resealed else [COPIES, KEPT, CONFIG]
     record = {
         "target": shown,
         "changed": change.changed,
@@ -84,11 +84,11 @@ def change_store(out: Output, url: str, keys: Keys, work: Work, did: Callable[[H
         "removed": list(change.removed),
         "slots": change.slots,
         "resealed": change.resealed,
-        "generation": change.generation,
-        **({"epoch": change.epoch} if change.epoch else {}),
+        "generation": generation,
+        **({"epoch": epoch} if change.resealed else {}),
         **({"remains": remains} if remains else {}),
     }
-    began = f"; epoch {change.epoch} has begun" if change.epoch else ""
+    began = f"; epoch {epoch} has begun" if change.resealed else ""
     out.result(record, f"{did(change)} the store at {shown}; {left(change.slots)}{began}")
     if not out.json:
         for sentence in remains:
