@@ -17,6 +17,18 @@ class Copied:
     skipped: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def __add__(self, other: "Copied") -> "Copied":
+        """Both copies as one, to two places."""
+        return Copied(
+            self.snapshots + other.snapshots,
+            self.there + other.there,
+            self.objects + other.objects,
+            self.bytes + other.bytes,
+            self.seconds + other.seconds,
+            self.skipped + other.skipped,
+            self.warnings + other.warnings,
+        )
+
     @property
     def rate(self) -> float:
         """Bytes sent a second."""

@@ -15,7 +15,7 @@ from chatseal.events import Report
 from snapshots.scene import database, noise
 
 KEY = BackupKey(bytes(range(32)))
-NOON = datetime(2026, 11, 25, 12, 0).astimezone()
+NOON = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)  # of today: proofs are by the real clock
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from automatic.conftest import KEY, Scene, Watched
+from automatic.conftest import KEY, NOON, Scene, Watched
 from chatseal import Store
 from chatseal.automatic import plan, run, state, status
 from chatseal.automatic.state import RunningError
@@ -28,6 +28,33 @@ def break_store(scene: Scene) -> Path:
 
 def mend_store(scene: Scene) -> None:
     (scene.folder / "away").rename(scene.store)
+
+
+# --- several stores ------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_with_several_stores_copies_after_every_backup(scene: Scene) -> None:
+    second, third = scene.folder / "second", scene.source / "third"  # what lies in the source is not backed up into itself
+    scene.write(scene.job().replace(f"'{scene.store}'", f"['{scene.store}', '{second}', '{third}']"))
+    assert scene.steps()[:2] == ["backup", "copy"]
+    for url in (second, third):
+        with Store(url, KEY) as store:
+            assert len(store.snapshots()) == 1
+            assert not any("third" in entry.path for entry in store.snapshot().entries())
+    scene.later(days=1)
+    second.rename(scene.folder / "unmounted")
+    ran = scene.run()
+    assert [(done.step, done.status) for done in ran.steps] == [("backup", "ok"), ("copy", "failed")]
+    assert ran.exit_code == 3
+    assert f"there was a store at {second}" in scene.state().failures[0].message
+    with Store(third, KEY) as store:
+        assert len(store.snapshots()) == 2, "one that fails does not keep the others from getting theirs"
+    (scene.folder / "unmounted").rename(second)
+    scene.later(days=1)
+    assert scene.run().exit_code == 0
+    assert scene.state().failures == ()
+    with Store(second, KEY) as store:
+        assert len(store.snapshots()) == 3
 
 
 # --- what is due ---------------------------------------------------------------------------------------------------------
@@ -282,7 +309,7 @@ def test_status_knows_age_proof_and_when_the_next_is_due(scene: Scene) -> None:
     (one,) = status.look(plan.read(scene.config), scene.now).jobs
     assert one.age == timedelta(hours=1)
     assert one.is_well
-    assert one.due == datetime(2026, 11, 26, 3, 15).astimezone()
+    assert one.due == scene.now.replace(hour=3, minute=15) + timedelta(days=1)
     assert one.proof is not None
     assert one.proof.snapshot == scene.state().snapshot
     assert proofs.read(scene.state().store_id)
@@ -320,7 +347,7 @@ def test_prometheus_gets_a_file_that_it_can_read_also_after_a_failure(scene: Sce
     assert [path.name for path in scene.folder.glob("*.prom*")] == ["chatseal.prom"]
 
 
-NOW = datetime(2026, 11, 25, 12, 0).astimezone().timestamp()
+NOW = NOON.timestamp()
 
 
 def test_a_file_for_prometheus_that_cannot_be_written_stops_nothing_and_is_said(scene: Scene) -> None:

@@ -64,6 +64,42 @@ def test_what_is_damaged_is_left_out_and_named(place: Place) -> None:
     assert place.told("check", "--read-data", "--store", OTHER)["snapshots"] == 1
 
 
+def test_a_backup_to_several_stores_is_in_each_of_them(place: Place) -> None:
+    """Also if the others lie in the source."""
+    (place.folder / "chats").mkdir()
+    (place.folder / "chats/photo.jpg").write_bytes(noise(100_000, 5))
+    words = ("backup", "chats", "--store", "store", "--store", "chats/second", "--store", "third")
+    first = place.told(*words)
+    assert [(mirror["store"], mirror["snapshots"], mirror["there"]) for mirror in first["mirrors"]] == [
+        ("chats/second", 3, 0),
+        ("third", 3, 0),
+    ]
+    again = place.run(*words).out.decode().splitlines()
+    assert again[0].startswith("snapshot ")
+    assert [line.split(":")[0] for line in again[1:]] == ["chats/second", "third"]
+    assert "copied 1 snapshot, 3 were there: 2 objects of " in again[1]
+    for store in ("chats/second", "third"):
+        assert place.told("check", "--read-data", "--store", store)["snapshots"] == 4
+    assert b"second" not in place.run("ls", "latest", "--store", "third").out
+
+
+def test_a_copy_that_fails_is_told_and_the_backup_and_the_other_copies_are_made(place: Place) -> None:
+    place.run("init", "another")
+    ran = place.run("backup", "photo.jpg", "--store", "store", "--store", "another", "--store", "third", "--json", code=EXIT_PARTLY)
+    assert "not copied to another: the store at" in ran.err
+    mirrors = json.loads(ran.out)["mirrors"]
+    assert "not a copy of" in mirrors[0]["error"]
+    assert mirrors[1]["snapshots"] == 3
+    assert place.told("check", "--store", "store")["snapshots"] == 3
+
+
+def test_the_variable_is_one_store_with_spaces_in_it_perhaps(place: Place) -> None:
+    place.run("init", "a b")
+    place.env["CHATSEAL_STORE"] = "a b"
+    assert "mirrors" not in place.told("backup", "photo.jpg")
+    place.run("backup", "photo.jpg", "--store", "a b", "--store", "a b", code=EXIT_USAGE)
+
+
 def test_what_cannot_be_is_refused(place: Place) -> None:
     place.run("copy", "--from", "store", "--to", "store", code=EXIT_FAILED).failed(EXIT_FAILED, "itself")
     place.run("copy", "--to", OTHER, code=EXIT_USAGE)

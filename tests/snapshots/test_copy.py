@@ -368,11 +368,11 @@ def test_from_a_folder_to_a_server_and_back(store: Store, source: Path, bucket: 
     backed_up(store, source)
     fill(source, 2, files=2)
     backed_up(store, source)
-    assert store.copy_to(bucket.url, KEY).snapshots == 2
+    assert store.copy_to(bucket.url).snapshots == 2
     with Store(bucket.url, KEY) as there:
         assert there.id == store.id
         assert there.check(share=1.0).broken == ()
-        done = there.copy_to(tmp_path / "back", KEY, options=CopyOptions(read_back=True))
+        done = there.copy_to(tmp_path / "back", options=CopyOptions(read_back=True))
         assert (done.snapshots, done.skipped) == (2, ())
     with Store(tmp_path / "back", KEY) as back:
         assert back.check(share=1.0).broken == ()
@@ -406,7 +406,7 @@ def test_a_copy_that_is_killed_goes_on_where_it_was(store: Store, source: Path, 
             now = 0
         assert now >= sent, "nothing that had arrived is gone"
         sent = now
-    done = store.copy_to(bucket.url, KEY)
+    done = store.copy_to(bucket.url)
     with Store(bucket.url, KEY) as there:
         assert (done.snapshots + done.there, len(there.snapshots())) == (3, 3)
         assert there.check(share=1.0).broken == ()
@@ -416,40 +416,52 @@ def test_the_other_place_is_empty_or_a_copy(store: Store, source: Path, tmp_path
     fill(source)
     backed_up(store, source)
     with Store.create(tmp_path / "another", KEY), pytest.raises(StoreChangedError, match="not a copy of"):
-        store.copy_to(tmp_path / "another", KEY)
+        store.copy_to(tmp_path / "another")
     (tmp_path / "taken" / "packs").mkdir(parents=True)
     (tmp_path / "taken" / "packs" / "x").write_bytes(b"")
     with pytest.raises(StoreExistsError, match="not empty"):
-        store.copy_to(tmp_path / "taken", KEY)
+        store.copy_to(tmp_path / "taken")
     with pytest.raises(StoreExistsError, match="itself"):
-        store.copy_to(store.url, KEY)
-    with pytest.raises(WrongKeyError):
-        store.copy_to(tmp_path / "copy", BackupKey.generate())
-    assert not (tmp_path / "copy").exists()
+        store.copy_to(store.url)
 
 
 def test_a_copy_that_is_gone_is_not_made_anew_where_a_disk_may_be_unmounted(store: Store, source: Path, tmp_path: Path) -> None:
     fill(source)
     backed_up(store, source)
-    store.copy_to(tmp_path / "copy", KEY)
+    store.copy_to(tmp_path / "copy")
     (tmp_path / "copy").rename(tmp_path / "elsewhere")
     with pytest.raises(NoStoreError, match="now there is none") as raised:
-        store.copy_to(tmp_path / "copy", KEY)
+        store.copy_to(tmp_path / "copy")
     assert "mounted" in raised.value.remedy
     (tmp_path / "elsewhere").rename(tmp_path / "copy")
-    assert store.copy_to(tmp_path / "copy", KEY).there == 1
+    assert store.copy_to(tmp_path / "copy").there == 1
 
 
 def test_the_newer_config_goes_along_and_an_older_one_does_not(store: Store, source: Path, tmp_path: Path) -> None:
     fill(source)
     backed_up(store, source)
     copied = tmp_path / "copy"
-    store.copy_to(copied, KEY)
+    store.copy_to(copied)
     older = (copied / CONFIG_NAME).read_bytes()
     newer = dataclasses.replace(store.config, generation=2).seal([KEY])
     Path(store.url, CONFIG_NAME).write_bytes(newer)
-    assert store.copy_to(copied, KEY).warnings == ()
+    assert store.copy_to(copied).warnings == ()
     assert (copied / CONFIG_NAME).read_bytes() == newer
     Path(store.url, CONFIG_NAME).write_bytes(older)
-    assert "newer" in store.copy_to(copied, KEY).warnings[0]
+    assert "newer" in store.copy_to(copied).warnings[0]
     assert (copied / CONFIG_NAME).read_bytes() == newer
+
+
+def test_after_a_change_of_keys_one_that_opened_the_copy_before_is_asked_for(store: Store, source: Path, tmp_path: Path) -> None:
+    fill(source)
+    backed_up(store, source)
+    store.copy_to(tmp_path / "copy")
+    other = BackupKey.generate()
+    Path(store.url, CONFIG_NAME).write_bytes(dataclasses.replace(store.config, generation=2).seal([other]))
+    with Store(store.url, other) as changed:
+        with pytest.raises(WrongKeyError) as raised:
+            changed.copy_to(tmp_path / "copy")
+        assert "one that opened the store then" in raised.value.remedy
+        changed.copy_to(tmp_path / "copy", key=KEY)
+    with Store(tmp_path / "copy", other) as copied:
+        assert copied.check(share=1.0).broken == ()

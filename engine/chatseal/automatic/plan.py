@@ -21,7 +21,7 @@ from chatseal.automatic.hooks import Hook, parse_hook
 from chatseal.automatic.table import Table
 from chatseal.automatic.timing import DAY, TimeOfDay, parse_interval
 from chatseal.capture.options import MAX_HOLD
-from chatseal.objects.addresses import is_url
+from chatseal.objects.addresses import folder_of, is_url
 from chatseal.sealing.budget import LEVEL, LEVEL_MAX, LEVEL_MIN
 from chatseal.sizes import parse_size
 from chatseal.snapshots.retention import UNLIMITED, RetentionPolicy, Span
@@ -51,11 +51,13 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One thing to back up: paths, and what a command writes, as a file `stream`, to the store at the address `store`."""
+    """One thing to back up: paths, and what a command writes, as a file `stream`, to the store at the address `store`, which is copied to
+    `mirrors`."""
 
     name: str
     store: str
     sources: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     stream: str = ""
     tags: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Job:
             patterns=Patterns(self.exclude, self.include),
             one_file_system=self.one_file_system,
             exclude_caches=self.exclude_caches,
+            leave_out=tuple(folder for url in self.mirrors if (folder := folder_of(url)) is not None),
             max_hold=self.max_hold,
             allow_network=self.allow_network,
         )
@@ -132,10 +135,12 @@ def _job(name: str, table: Table, schedule: Schedule, retention: RetentionPolicy
     schedule = _schedule(table.table("schedule"), schedule)
     if retention is None and not schedule.asks_for_prune:  # nothing goes, and the machine may have no right to delete
         schedule = replace(schedule, prune=None)
+    stores = _stores(table)
     job = Job(
         name,
-        _store(table),
+        stores[0],
         sources,
+        stores[1:],
         command,
         stream if command else "",
         tags=table.texts("tags"),
@@ -155,8 +160,14 @@ def _job(name: str, table: Table, schedule: Schedule, retention: RetentionPolicy
     return job
 
 
-def _store(table: Table) -> str:
-    text = table.text("store")
+def _stores(table: Table) -> tuple[str, ...]:
+    found = tuple(_store(table, text) for text in table.texts("store"))
+    if not found or len(set(found)) < len(found):
+        raise table.wrong("store", "it is one address, or a list of several, each once")
+    return found
+
+
+def _store(table: Table, text: str) -> str:
     if not is_url(text):
         return table.whole_path("store", text)
     if any(sign in text for sign in "@?#"):  # it is not repeated: it may hold a credential

@@ -1,4 +1,4 @@
-"""Run: what the timer does, for every job in turn: back up, forget, prune, drill, each if it is due; then whoever is to be told is told."""
+"""Run: what the timer does, for every job in turn: back up, copy, forget, prune, drill, each if it is due; and whoever is to be told is."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -13,10 +13,12 @@ from chatseal.automatic.plan import Job, Plan
 from chatseal.automatic.state import Failure, JobState
 from chatseal.automatic.timing import DAY, due, retry
 from chatseal.capture.walk import NEVER_CONTENT
+from chatseal.copied import Copied
 from chatseal.drilled import Drilled
 from chatseal.errors import EXIT_DAMAGED, EXIT_FAILED, EXIT_OK, EXIT_PARTLY, ChatsealError, NoStoreError, exit_code
 from chatseal.events import Report
 from chatseal.snapshots import catalogue, forget, proofs
+from chatseal.snapshots.copy import CopyOptions
 
 if TYPE_CHECKING:
     from chatseal.snapshots.snapshot import Snapshot
@@ -34,7 +36,7 @@ class Forgotten:
     removed: int
 
 
-Result = events.Backup | Forgotten | events.Pruned | Drilled
+Result = events.Backup | Copied | Forgotten | events.Pruned | Drilled
 FAILED, PARTLY, WELL = "failed", "partly", "ok"
 
 
@@ -82,7 +84,8 @@ class Ran:
 
 
 def run(plan: Plan, jobs: Sequence[Job], open_store: OpenStore, watch: Watch, *, only_due: bool, clock: Clock) -> Ran:
-    """Do *jobs* of *plan*: with *only_due* what is due, else back up in any case. A step that fails ends its job, not the others.
+    """Do *jobs* of *plan*: with *only_due* what is due, else back up in any case. A step that fails ends its job, not the others; a copy
+    that fails ends nothing.
 
     *open_store* opens the store at an address. Raises RunningError if another run is at work, OSError if this machine cannot remember what
     is done: then nothing is."""
@@ -142,6 +145,8 @@ class _Runner:
         wanted = [step for step in ("backup", "prune", "drill") if is_due(step) or (step == "backup" and not only_due)]
         if self._job.retention is not None and wanted[:1] == ["backup"]:
             wanted.insert(1, "forget")
+        if self._job.mirrors and wanted[:1] == ["backup"]:
+            wanted.insert(1, "copy")  # first: what is to be forgotten may be kept there
         if not wanted or (
             wanted[0] != "backup" and self._state.failed("backup")
         ):  # the store is gone, say: it is asked for when that is due
@@ -151,12 +156,13 @@ class _Runner:
             with self._open(self._job.store) as store:
                 works: dict[str, Callable[[Store, Report | None], Done]] = {
                     "backup": self._backup,
+                    "copy": self._copy,
                     "forget": self._forget,
                     "prune": self._prune,
                     "drill": self._drill,
                 }
                 for step in wanted:
-                    if not self._step(step, partial(works[step], store)):
+                    if not self._step(step, partial(works[step], store)) and step != "copy":
                         break
         except Exception as error:  # the store was not opened, or not closed
             self._fail(wanted[min(len(self._steps), len(wanted) - 1)], error)
@@ -212,6 +218,20 @@ class _Runner:
         )
         self._keep(new)
         return Done(job.name, "backup", done, None, left_out)
+
+    def _copy(self, store: "Store", report: Report | None) -> Done:
+        """To all other places; one that fails does not keep the others from getting theirs."""
+        done, wrong = Copied(0, 0, 0, 0, 0.0), list[str]()
+        for url in self._job.mirrors:
+            try:
+                one = store.copy_to(url, options=CopyOptions(self._job.limit_upload), progress=report)
+            except (ChatsealError, OSError) as error:
+                wrong.append(_words(error)[0])
+                continue
+            wrong += [f"{url}: left out snapshot {name}: {reason}" for name, reason in one.skipped]
+            done = done + one
+        failed = self._failure("copy", "; ".join(wrong), EXIT_PARTLY) if wrong else None
+        return Done(self._job.name, "copy", done, failed)
 
     def _forget(self, store: "Store", report: Report | None) -> Done:
         policy, known = self._job.retention, self._state

@@ -17,7 +17,7 @@ NAME, LOCK, TOLD = "jobs.json", "jobs.lock", "jobs.told"
 FILE_MAX = 64 << 20
 JOBS_MAX = 1000
 TEXT_MAX, STORE_MAX = 2000, 4096
-STEPS = ("backup", "forget", "prune", "drill")
+STEPS = ("backup", "copy", "forget", "prune", "drill")
 _TIME_MAX = 253402300799  # the last second of the year 9999
 
 
@@ -42,14 +42,15 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class JobState:
     """What is known of one job with the store at the address `store`. Times in whole seconds since 1970, 0 for never: of the beginning of
-    the last backup, prune and drill that went well. `skipped` are names that the last backup left out, `exit_code` that of the last run,
-    `running` when a run began that has not ended yet."""
+    the last backup, copy, prune and drill that went well. `skipped` are names that the last backup left out, `exit_code` that of the last
+    run, `running` when a run began that has not ended yet."""
 
     store: str = ""
     store_id: str = ""
     host: str = ""
     snapshot: str = ""
     backup: int = 0
+    copy: int = 0
     forget: int = 0
     prune: int = 0
     drill: int = 0

@@ -7,11 +7,12 @@ import click
 
 from chatseal.cli import amounts
 from chatseal.cli.command import Command, pass_output
+from chatseal.cli.copy import mirrored
 from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.options import DASH, FileName, Size, threads_option
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
-from chatseal.cli.store_options import open_store, store_option
+from chatseal.cli.store_options import open_store, stores_option
 from chatseal.cli.streams import standard_input
 from chatseal.cli.words import escape
 from chatseal.errors import EXIT_OK, EXIT_PARTLY
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     examples=[
         ("A chat database, while it is in use, and its media", "chatseal backup chat.db media/ --store /mnt/nas/chats --key-file my.key"),
         ("For a script: the last line has the snapshot and the bytes", "chatseal backup chat.db --store s3://bucket/chats --json"),
+        ("To two places", "chatseal backup chat.db --store /mnt/nas/chats --store s3://bucket/chats --key-file my.key"),
         ("Without what was deleted, and not all of the line", "chatseal backup chat.db --store s3://b/chats --scrub --limit-upload 2M"),
         (
             "What a command writes",
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("sources", metavar="[SRC]...", nargs=-1, type=FileName())
-@store_option
+@stores_option
 @opening_keys
 @click.option("--tag", "tags", metavar="TEXT", multiple=True, help="A word to find the snapshot by. Can be given several times.")
 @click.option("--stdin-from-command", "line", metavar="CMD", help="Back up what this command writes, unless it fails.")
@@ -73,7 +75,7 @@ if TYPE_CHECKING:
 def command(
     out: Output,
     sources: tuple[str, ...],
-    url: str,
+    urls: tuple[str, ...],
     keys: Keys,
     tags: tuple[str, ...],
     line: str | None,
@@ -98,12 +100,19 @@ def command(
     Nothing in the store tells a name or content. If the command is interrupted at any moment, what was backed up before stays whole, and
     the next run sends nothing again that had arrived. What cannot be read is left out and named, with exit code 3; sockets, pipes and
     devices are left out and named, too, but are no failure.
+
+    With several STOREs the backup goes to the first, and what the others lack of it is then copied to them, as `chatseal copy` does; if
+    that fails for one, the words say so, and the exit code is 3.
     """
     from chatseal.capture.options import CaptureOptions
     from chatseal.capture.patterns import Patterns, read_patterns
     from chatseal.capture.walk import NEVER_CONTENT
+    from chatseal.objects.addresses import folder_of
     from chatseal.snapshots.backup import BackupOptions
+    from chatseal.snapshots.copy import CopyOptions
 
+    if len(set(urls)) < len(urls):
+        raise click.UsageError("the same store is named twice")
     paths = [source for source in sources if source != DASH]
     if not sources and line is None:
         raise click.UsageError("nothing to back up is named: give a SRC, or --stdin-from-command")
@@ -115,13 +124,14 @@ def command(
     capture = CaptureOptions(
         patterns=Patterns((*excludes, *(line for file in exclude_files for line in read_patterns(file))), includes),
         one_file_system=one_file_system,
+        leave_out=tuple(folder for other in urls[1:] if (folder := folder_of(other)) is not None),
         exclude_caches=exclude_caches,
         max_hold=max_hold,
         allow_network=allow_network,
         allow_rollback=allow_rollback,
     )
     options = BackupOptions(tags, level, threads, limit_upload, scrub, capture)
-    with open_store(url, keys, out, writes=True) as store:
+    with open_store(urls[0], keys, out, writes=True) as store:
         streams: dict[str, Readable | Sequence[str]] = {}
         if line is not None:
             streams[name] = words
@@ -129,12 +139,15 @@ def command(
             streams[name] = cast("Readable", standard_input())
         with Bar(out, "backing up") as bar:
             done = store.backup(*paths, streams=streams, options=options, progress=bar.report)
-    for path, reason in done.skipped:
-        out.warn(f"left out {path}: {reason}")
-    for warning in done.warnings:
-        out.warn(warning)
-    out.result(record(done), text(done))
-    return EXIT_PARTLY if any(reason not in NEVER_CONTENT for _, reason in done.skipped) else EXIT_OK
+        for path, reason in done.skipped:
+            out.warn(f"left out {path}: {reason}")
+        for warning in done.warnings:
+            out.warn(warning)
+        mirrors = [mirrored(store, other, out, CopyOptions(limit_upload)) for other in urls[1:]]
+    told = {**record(done), **({"mirrors": [mirror.record for mirror in mirrors]} if mirrors else {})}
+    out.result(told, "\n".join([text(done), *(mirror.text for mirror in mirrors if mirror.text)]))
+    is_whole = all(mirror.is_whole for mirror in mirrors) and all(reason in NEVER_CONTENT for _, reason in done.skipped)
+    return EXIT_OK if is_whole else EXIT_PARTLY
 
 
 def _words(line: str) -> list[str]:

@@ -1,6 +1,6 @@
 """`chatseal copy`: the snapshots of a store, in another place."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,8 +11,8 @@ from chatseal.cli.options import Size
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.store_options import VARIABLE, open_store
-from chatseal.cli.words import escape
-from chatseal.errors import EXIT_OK, EXIT_PARTLY
+from chatseal.cli.words import escape, explain
+from chatseal.errors import EXIT_OK, EXIT_PARTLY, ChatsealError
 
 if TYPE_CHECKING:
     from chatseal.copied import Copied
@@ -48,20 +48,40 @@ def command(out: Output, source: str, target: str, keys: Keys, read_back: bool, 
     from chatseal.snapshots.copy import CopyOptions
 
     with open_store(source, keys, out) as store:
-        done = copied(store, target, keys, out, CopyOptions(limit_upload, read_back))
+        done = copied(store, target, out, CopyOptions(limit_upload, read_back))
     out.result(record(done), text(done))
     return EXIT_PARTLY if done.skipped else EXIT_OK
 
 
-def copied(store: "Store", target: str, keys: Keys, out: Output, options: "CopyOptions") -> "Copied":
+def copied(store: "Store", target: str, out: Output, options: "CopyOptions") -> "Copied":
     """Copy *store* to *target*, with warnings of what was left out."""
     with Bar(out, "copying") as bar:
-        done = store.copy_to(target, keys.openers(out), options=options, progress=bar.report)
+        done = store.copy_to(target, options=options, progress=bar.report)
     for name, reason in done.skipped:
         out.warn(f"left out snapshot {name}: {reason}")
     for warning in done.warnings:
         out.warn(warning)
     return done
+
+
+class Mirror(NamedTuple):
+    """How the copy to one more store of a backup went: what to tell for scripts and for people, and whether it has all."""
+
+    record: dict[str, object]
+    text: str
+    is_whole: bool
+
+
+def mirrored(store: "Store", target: str, out: Output, options: "CopyOptions") -> Mirror:
+    """Copy *store* to *target*. That it fails is a warning: the backup is made."""
+    shown = target if "@" not in target else "the other store"
+    try:
+        done = copied(store, target, out, options)
+    except (ChatsealError, OSError) as error:
+        failure = explain(error)
+        out.warn(f"not copied to {shown}: {failure.message}")
+        return Mirror({"store": shown, "error": failure.message}, "", is_whole=False)
+    return Mirror({"store": shown, **record(done)}, f"{escape(shown)}: {text(done)}", is_whole=not done.skipped)
 
 
 def record(done: "Copied") -> dict[str, object]:

@@ -10,12 +10,14 @@ import click
 
 from chatseal.cli import amounts
 from chatseal.cli import backup as backup_words
+from chatseal.cli import copy as copy_words
 from chatseal.cli import drill as drill_words
 from chatseal.cli.command import Command, pass_output
 from chatseal.cli.key_options import Keys
 from chatseal.cli.output import Output
 from chatseal.cli.progress import Bar
 from chatseal.cli.words import escape
+from chatseal.copied import Copied
 from chatseal.drilled import Drilled
 from chatseal.errors import KeySourceError
 from chatseal.events import Backup, Pruned, Report
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 @click.option("--due", "only_due", is_flag=True, help="Only what is due; nothing, if nothing is.")
 @pass_output
 def command(out: Output, names: tuple[str, ...], only_due: bool) -> int:
-    """Do what the configuration names: for each job a backup; then snapshots are forgotten, if it says which to keep; and, if they
-    are due, prune and drill.
+    """Do what the configuration names: for each job a backup; copies of the store, if it names several; then snapshots are forgotten, if
+    it says which to keep; and, if they are due, prune and drill.
 
     `chatseal schedule install` has the system call it every hour, with --due. What is due is reckoned from what this machine remembers of
     the last success, so a day on which it was off is made up for, and what failed is tried again. One run is at work at a time: a
@@ -139,6 +141,8 @@ def _record(result: "Result") -> dict[str, object]:
     match result:
         case Backup():
             return backup_words.record(result)
+        case Copied():
+            return copy_words.record(result)
         case Drilled():
             return drill_words.record(result)
         case Pruned():
@@ -151,6 +155,8 @@ def _text(result: "Result") -> str:
     match result:
         case Backup():
             return backup_words.text(result)
+        case Copied():
+            return copy_words.text(result)
         case Drilled():
             return drill_words.text(result)
         case Pruned():

@@ -35,6 +35,33 @@ def store_option(function: F) -> F:
     )(function)
 
 
+class Address(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A store's address. The variable has one, with spaces in it perhaps."""
+
+    name = "store"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv]
+
+
+def stores_option(function: F) -> F:
+    """--store, which can be given several times; the first is the one to work on."""
+    return click.option(
+        "--store",
+        "urls",
+        metavar="STORE",
+        type=Address(),
+        multiple=True,
+        envvar=VARIABLE,
+        show_envvar=True,
+        required=True,
+        help="Where the snapshots are: a folder, s3://, gs:// or az:// and a bucket, or rclone:REMOTE:PATH. Again for copies of it.",
+    )(function)
+
+
 @contextmanager
 def open_store(url: str, keys: Keys, out: Output, *, writes: bool = False) -> Iterator["Store"]:
     """The store at *url*, with a warning if it is not what it was; who *writes* is refused then anyway. Closed at the end."""

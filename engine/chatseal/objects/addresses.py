@@ -45,6 +45,14 @@ def open_store(url: str, *, create: bool = False) -> ObjectStore:
     raise StoreAddressError("this is an address of no kind that is known")
 
 
+def folder_of(url: str) -> str | None:
+    """The whole path of the folder that *url* names; None for another kind of place. StoreAddressError for no address."""
+    if is_url(url) and not url.lower().startswith("file:"):
+        return None
+    store = open_store(url)
+    return store.url if isinstance(store, LocalStore) else None
+
+
 def is_url(text: str) -> bool:
     """Whether *text* begins like a URL; else it is the path of a folder."""
     return _SCHEME.match(text) is not None

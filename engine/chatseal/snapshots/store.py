@@ -182,9 +182,10 @@ class Store:
         return prune(self._sealed, PruneOptions(exclusive=exclusive, dry_run=dry_run))
 
     def copy_to(
-        self, url: PathLike, key: Opener | Sequence[Opener], *, options: CopyOptions | None = None, progress: Report | None = None
+        self, url: PathLike, *, key: Opener | Sequence[Opener] = (), options: CopyOptions | None = None, progress: Report | None = None
     ) -> Copied:
-        """Copy all snapshots to *url*, an empty place or an earlier copy, which *key* opens, too. Only what is not there is sent.
+        """Copy all snapshots to *url*: an empty place, or an earlier copy, which the key of this store opens, or has been changed since:
+        then *key* opened it before. Only what is not there is sent.
 
         *progress* gets the bytes sent. Snapshots that cannot be copied are in the result's `skipped`. Raises StoreChangedError if another
         store lies there, StoreExistsError if other things do, NoStoreError, WrongKeyError, what stores raise, OSError."""
@@ -192,7 +193,7 @@ class Store:
         try:
             if objects.url == self.url:
                 raise StoreExistsError(f"{self.url} cannot be copied to itself")
-            config, warnings = meet(self._objects, objects, openers_of(key))
+            config, warnings = meet(self._objects, objects, [*self._openers, *(openers_of(key) if key else ())])
             done = copy(self._sealed, SealedStore(objects, config), options or CopyOptions(), progress=progress)
             return replace(done, warnings=warnings)
         finally:
