@@ -144,3 +144,16 @@ def test_setup_changes_the_key_and_leaves_the_jobs(run: Run, jobs: Path, here: P
     assert run("setup", "--opt-out").code == 0
     assert "[job.chats]" in jobs.read_text()
     assert "\n[key]" not in jobs.read_text()
+
+
+def test_what_the_stores_keeper_has_taken_away_shows_in_run_and_status(run: Run, jobs: Path, here: Path) -> None:
+    assert run("run").code == 0
+    (snapshot,) = (here / "store" / "snapshots").iterdir()
+    snapshot.unlink()
+    assert "nobody has forgotten it" in run("run").err
+    text = run("status").out.decode()
+    assert text.startswith("chats: NOT WELL\n")
+    assert "  gone       1 object without having been forgotten" in text
+    assert json.loads(run("status", "--json").out)["omitted"] == [f"snapshots/{snapshot.name}"]
+    assert run("forget", "--gone", "--store", here / "store").code == 0
+    assert run("status").out.startswith(b"chats: well\n")

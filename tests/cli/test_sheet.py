@@ -170,3 +170,23 @@ def test_digits_typed_from_the_sheet_with_a_mistake_are_repaired_and_restore(run
     run("unseal", sealed, "-o", "-", "--key-file", "typed.key").failed(12)
     assert "digit 3 of group 7 is " in run("key", "repair", sealed, "--key-file", "typed.key", "--out", "right.key").out.decode()
     assert run("unseal", sealed, "-o", "-", "--key-file", "right.key").out == plain
+
+
+def test_the_sheet_has_the_head_of_a_store_by_which_a_new_machine_knows_it(
+    run: Run, my: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATSEAL_STATE_DIR", str(here / "state"))
+    monkeypatch.setenv("CHATSEAL_CACHE_DIR", str(here / "cache"))
+    (here / "text").write_text("hello")
+    for words in (["init", "store"], ["backup", "text", "--store", "store"], ["backup", "text", "--store", "store"]):
+        assert run(*words, "--key-file", my).code == 0
+    ran = run("key", "sheet", "--key-file", my, "-o", "sheet.svg", "--store", "store", "--head")
+    assert ran.code == 0, ran.err
+    (line,) = [text for text in texts(Path("sheet.svg").read_bytes(), "svg") if "head" in text]
+    head = line.partition("(head ")[2].rstrip(")")
+    check = "check", "--store", "store", "--key-file", str(my), "--head", head
+    monkeypatch.setenv("CHATSEAL_STATE_DIR", str(here / "another machine"))
+    assert run(*check).code == 0
+    (here / "store" / "snapshots" / next(name for name in os.listdir("store/snapshots") if head[:16] in name)).unlink()
+    monkeypatch.setenv("CHATSEAL_STATE_DIR", str(here / "a third"))
+    run(*check).remedied(13, "older than the head")

@@ -144,6 +144,9 @@ def test_snapshots_of_a_dropped_epoch_are_told_as_such_and_are_no_damage(two: St
     assert (done.snapshots, done.broken, done.hurt) == (2, (), ())
     first, _ = two.epochs()
     assert (first.is_dropped, first.snapshots) == (True, 2)
+    for name in before:
+        with pytest.raises(NoStoreError, match="of epoch 1, which was dropped"):
+            two.snapshot(name.rpartition("-")[2][:12])
 
 
 def test_prune_removes_all_of_a_dropped_epoch_and_nothing_else(two: Store, tmp_path: Path, source: Path) -> None:

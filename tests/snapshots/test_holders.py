@@ -1,6 +1,8 @@
 """Holders of a store: who opens it after a change, what who was removed still opens, and that no change is lost in silence."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -373,3 +375,25 @@ def test_a_config_of_another_release_with_a_slot_of_a_kind_to_come_keeps_it_when
     store.add_holder(OTHER)
     assert [slot.type for slot in parsed(store).slots] == ["key", "future", "key"]
     assert parsed(store).slots[1].arguments == ("words", "B" * 100)
+
+
+def test_of_several_processes_that_add_holders_at_once_none_loses_a_change_in_silence(store: Store) -> None:
+    """Each says whether its holder is in; that is what the config says in the end."""
+    script = (
+        "import sys; from chatseal import BackupKey, ObjectChangedError, Store\n"
+        "mine, new = (BackupKey(bytes.fromhex(line)) for line in sys.stdin)\n"
+        "with Store(sys.argv[1], mine) as store:\n"
+        "    try:\n        store.add_holder(new)\n    except ObjectChangedError:\n        sys.exit(11)\n"
+    )
+    new = [BackupKey.generate() for _ in range(6)]
+    started = [subprocess.Popen([sys.executable, "-c", script, store.url], stdin=subprocess.PIPE) for _ in new]
+    for process, key in zip(started, new, strict=True):
+        assert process.stdin is not None
+        process.stdin.write(f"{bytes(KEY.secret).hex()}\n{bytes(key.secret).hex()}\n".encode())
+        process.stdin.close()
+    codes = [process.wait(60) for process in started]
+    assert set(codes) <= {0, 11}
+    assert codes.count(0) >= 1
+    assert [opens(store, key) for key in new] == [code == 0 for code in codes]
+    with Store(store.url, KEY) as again:
+        assert again.config.generation == 1 + codes.count(0)

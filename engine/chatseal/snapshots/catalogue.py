@@ -52,6 +52,10 @@ class Catalogue:
                 raise _no_snapshot("there is no snapshot" + (" of that time or before" if at else " in the store"))
             return records[-1]
         found = [record for record in records if wanted and record.id.startswith(wanted.lower().rpartition("-")[2])]
+        gone = [name for name in self.dropped if wanted and name.rpartition("-")[2].startswith(wanted.lower().rpartition("-")[2])]
+        if gone and not found:
+            epoch = object_names.epoch_of(gone[0])
+            raise _no_snapshot(f"snapshot {wanted} is of epoch {epoch}, which was dropped: nobody can read it any more")
         if len(found) != 1:
             raise _no_snapshot(f"there is no snapshot {wanted}" if not found else f"{wanted} may be one of {len(found)} snapshots")
         return found[0]

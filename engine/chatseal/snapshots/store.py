@@ -146,7 +146,7 @@ class Store:
         self._drop_older_orphans()
         done = backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
         self._check_epoch()
-        return replace(done, warnings=(*done.warnings, *history.sentences(self.look_back())))
+        return replace(done, warnings=(*done.warnings, *history.sentences(self._look())))
 
     def _drop_older_orphans(self) -> None:
         """Know nothing more of what runs that were cut off have sent for earlier epochs: an epoch does not lean on another."""
@@ -296,8 +296,11 @@ class Store:
         has seen, and what snapshots tell of those before them. What is there now is remembered. *known* saves reading all manifests.
 
         Raises what stores raise. Where this machine can remember nothing it knows of nothing that is gone."""
+        return self._look(known or catalogue.read(self._sealed))
+
+    def _look(self, known: Catalogue | None = None) -> tuple[str, ...]:
         with suppress(OSError):
-            return history.look(self._sealed, known or catalogue.read(self._sealed))
+            return history.look(self._sealed, known)
         return ()
 
     def head(self) -> str:
