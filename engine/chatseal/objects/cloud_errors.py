@@ -36,6 +36,11 @@ class Answer:
         self.was_retried = _RETRIES.search(text) is not None
 
     @property
+    def is_unsupported(self) -> bool:
+        """Whether the server knows no such request."""
+        return self.kind == "NotSupportedError" or self.status == 501 or self.code == "NotImplemented"
+
+    @property
     def is_passing(self) -> bool:
         """Whether the same call may work later."""
         return self.kind == "GenericError" and (self.status == 0 or self.status >= 500 or self.status in (408, 429))

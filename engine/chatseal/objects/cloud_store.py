@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from chatseal.errors import ChatsealError, ObjectExistsError, StoreFailedError
+from chatseal.errors import ChatsealError, ObjectChangedError, ObjectExistsError, StoreFailedError
 from chatseal.objects import cloud_clients
 from chatseal.objects.cloud_clients import Patience
 from chatseal.objects.cloud_errors import Answer
@@ -17,6 +17,7 @@ from chatseal.objects.probe import can_put_absent
 from chatseal.objects.throttle import ThrottleStoppedError
 
 if TYPE_CHECKING:
+    from obstore import UpdateVersion
     from typing_extensions import Buffer
 
     from chatseal.objects.cloud_clients import Client
@@ -49,6 +50,11 @@ class CloudStore:
     def put(self, name: str, data: "Buffer | Sequence[Buffer]", *, absent: bool = False) -> None:
         check_name(name)
         _apart(lambda: self._put_absent(name, data) if absent else self._put(name, data))
+
+    def swap(self, name: str, data: "Buffer | Sequence[Buffer]", before: bytes) -> None:
+        """As far as the server keeps to it: OpenStack Swift's S3 layer puts over in any case."""
+        check_name(name)
+        _apart(lambda: self._swap(name, data, before))
 
     def get(self, name: str, limit: int) -> bytes:
         check_name(name)
@@ -135,6 +141,34 @@ class CloudStore:
             # An attempt whose answer was lost may have put it.
             if isinstance(refused, ObjectExistsError) and answer.was_retried and self._holds(name, pieces):
                 return
+            raise refused
+
+    def _swap(self, name: str, data: "Buffer | Sequence[Buffer]", before: bytes) -> None:
+        import obstore
+
+        changed = ObjectChangedError(f"{name} in {self.url} is another one by now")
+        meta = self._call("look at", name, lambda: obstore.head(self._client, name))
+        if meta["size"] != len(before) or self._get(name, len(before)) != before:
+            raise changed
+        with Pieces(data) as pieces:
+
+            def put() -> object:
+                mode: UpdateVersion = {"e_tag": meta["e_tag"]}
+                if meta["version"] is not None:
+                    mode["version"] = meta["version"]
+                return obstore.put(self._for(pieces), name, pieces.views(), mode=mode, use_multipart=False)
+
+            answer = _answer(put)
+            if answer is None:
+                return
+            if answer.is_unsupported:
+                self._put(name, pieces.views())
+                return
+            refused = answer.error("put", name, self.url)
+            if isinstance(refused, ObjectExistsError):
+                if answer.was_retried and self._holds(name, pieces):
+                    return
+                raise changed
             raise refused
 
     def _for(self, pieces: Pieces) -> "Client":

@@ -71,7 +71,7 @@ class LocalStore:
                     os.unlink(part)
 
     def swap(self, name: str, data: "Buffer | Sequence[Buffer]", before: bytes) -> None:
-        with self._alone():
+        with self._alone(name):
             if self.get(name, max(len(before), self.info(name).size)) != before:
                 raise ObjectChangedError(f"{name} in {self.url} is another one by now")
             self.put(name, data)
@@ -235,9 +235,12 @@ class LocalStore:
             os.fsync(file.fileno())
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, name: str) -> Iterator[None]:
         """As long as the block lasts nobody else who asks is in it, on this machine and where the file system's locks reach."""
-        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            descriptor = os.open(self.folder, os.O_RDONLY)
+        except _NOT_THERE:
+            raise self._missing(name) from None
         try:
             if fcntl is not None:
                 with contextlib.suppress(OSError):  # not every network file system has locks
