@@ -32,6 +32,7 @@
     +-- StoreAddressError 2     the text is not the address of a store; also a ValueError
     +-- ObjectMissingError 10   the store has no object of that name
     |   +-- DroppedEpochError   it is sealed for an epoch whose key is gone for good
+    |   +-- NotHereYetError   the program that carries a synced folder has not brought it
     +-- ObjectExistsError       the store has one already
     +-- ObjectChangedError 11   an object of a store that was to be put over is another one by now
     +-- NoStoreError 10         there is no store at the address, or no such snapshot or name in it
@@ -247,6 +248,12 @@ class ObjectMissingError(ChatsealError):
 
     exit_code = EXIT_NOT_THERE
     remedy = "Something that was stored is gone, or has not arrived yet; `chatseal check` says which snapshots need it."
+
+
+class NotHereYetError(ObjectMissingError):
+    """An object of a store in a synced folder, such as Dropbox's, that has not arrived, or is here by name only."""
+
+    remedy = "Wait until the program that syncs the folder is done, or have it keep the folder on this machine, and try again."
 
 
 class ObjectExistsError(ChatsealError):

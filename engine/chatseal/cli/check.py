@@ -61,6 +61,7 @@ def command(out: Output, url: str, keys: Keys, read_data: bool, share: float | N
     It also says, with exit code 13, if a snapshot is gone that this machine has seen, or that a later one tells of, and that nobody has
     forgotten. --head tells the same to a machine that has seen nothing.
     """
+    from chatseal.objects.local_store import LocalStore
     from chatseal.snapshots import history
 
     with open_store(url, keys, out) as store, Bar(out, "checking") as bar:
@@ -70,6 +71,8 @@ def command(out: Output, url: str, keys: Keys, read_data: bool, share: float | N
         omitted, newest = store.look_back(), store.head()
     for name, reason in done.broken:
         out.warn(reason if name in reason else f"{name}: {reason}")
+    if done.broken and isinstance(store.sealed.objects, LocalStore) and (service := store.sealed.objects.service):
+        out.warn(f"the store is in a folder of {service}: what is missing may only not have arrived here yet")
     if done.hurt:
         out.warn(f"these snapshots need it: {', '.join(done.hurt)}")
     for sentence in history.sentences(omitted):

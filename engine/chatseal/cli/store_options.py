@@ -11,7 +11,7 @@ import click
 from chatseal.cli.key_options import Keys
 from chatseal.cli.options import F
 from chatseal.cli.output import Output
-from chatseal.errors import IntegrityError, StoreChangedError
+from chatseal.errors import IntegrityError, StoreChangedError, UnprunableError
 
 if TYPE_CHECKING:
     from chatseal.snapshots.catalogue import Catalogue
@@ -77,7 +77,7 @@ def open_store(url: str, keys: Keys, out: Output, *, writes: bool = False) -> It
         try:
             yield store
         except IntegrityError as error:
-            if not isinstance(error, StoreChangedError):
+            if not isinstance(error, (StoreChangedError, UnprunableError)):
                 error.remedy = (
                     "`chatseal check --read-data` says what is damaged, and which snapshots need it; others may have what you look for."
                 )

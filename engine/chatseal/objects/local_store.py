@@ -8,11 +8,12 @@ import secrets
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from chatseal.errors import ObjectChangedError, ObjectExistsError, ObjectMissingError, StoreFailedError
+from chatseal.errors import NotHereYetError, ObjectChangedError, ObjectExistsError, ObjectMissingError, StoreFailedError
+from chatseal.objects import synced_folder
 from chatseal.objects.names import check_name, check_prefix, check_range, is_name
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.objects.pieces import Pieces
@@ -50,6 +51,11 @@ class LocalStore:
         self._identity: tuple[int, int] | None = None  # of the folder that was put into first
         self._durable: set[Path] = set()  # folders whose names are on stable storage
         self._is_clean = False
+
+    @cached_property
+    def service(self) -> str | None:
+        """Who carries the folder between machines, None if nobody is known to: then what is missing may only not have arrived yet."""
+        return synced_folder.service_of(self.folder)
 
     def put(self, name: str, data: "Buffer | Sequence[Buffer]", *, absent: bool = False) -> None:
         check_name(name)
@@ -95,7 +101,10 @@ class LocalStore:
         try:
             status = os.lstat(self._path(name))
         except _NOT_THERE:
-            raise self._missing(name) from None
+            placeholder = synced_folder.placeholder_of(self._path(name))
+            if not placeholder.is_file():
+                raise self._missing(name) from None
+            return ObjectInfo(name, synced_folder.awaited_size(placeholder), os.lstat(placeholder).st_mtime)
         self._check_ordinary(status, name)
         return ObjectInfo(name, status.st_size, status.st_mtime)
 
@@ -173,13 +182,18 @@ class LocalStore:
             with scan:
                 for entry in scan:
                     name = folder + entry.name
+                    if (awaited := synced_folder.awaited(entry.name)) is not None:
+                        name = folder + awaited
                     if not is_name(name):
                         continue
                     try:
                         status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue  # deleted since
-                    if stat.S_ISDIR(status.st_mode):
+                    if awaited is not None:
+                        if stat.S_ISREG(status.st_mode) and not os.path.lexists(self.folder / name):
+                            yield ObjectInfo(name, synced_folder.awaited_size(Path(entry.path)), status.st_mtime)
+                    elif stat.S_ISDIR(status.st_mode):
                         waiting.append(name + "/")
                     elif stat.S_ISREG(status.st_mode):
                         yield ObjectInfo(name, status.st_size, status.st_mtime)
@@ -191,7 +205,9 @@ class LocalStore:
             raise self._foreign(name)
 
     def _missing(self, name: str) -> ObjectMissingError:
-        return ObjectMissingError(f"no {name} in {self.url}")
+        if self.service is None and not synced_folder.placeholder_of(self.folder / name).is_file():
+            return ObjectMissingError(f"no {name} in {self.url}")
+        return NotHereYetError(f"{name} is not here yet: {self.service or 'iCloud Drive'} has not brought it to {self.url}")
 
     def _foreign(self, name: str) -> StoreFailedError:
         return StoreFailedError(f"{self.folder / name} is not an ordinary file")

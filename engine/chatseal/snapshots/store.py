@@ -18,6 +18,7 @@ from chatseal.errors import (
     ObjectMissingError,
     StoreChangedError,
     StoreExistsError,
+    UnprunableError,
     WrongKeyError,
 )
 from chatseal.events import Report
@@ -177,9 +178,19 @@ class Store:
         *exclusive* does it at once, and loses snapshots if somebody backs up meanwhile. Raises UnprunableError if something that tells
         what is needed cannot be read, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
         self.check_pin()
+        if not (exclusive or dry_run):
+            self._check_listable()
         if not dry_run:
             epochs.sweep(self._sealed)
         return prune(self._sealed, PruneOptions(exclusive=exclusive, dry_run=dry_run))
+
+    def _check_listable(self) -> None:
+        """Raise UnprunableError where a list is not what others have: then one cannot know what they rely on."""
+        service = self._objects.service if isinstance(self._objects, LocalStore) else None
+        if service is not None:
+            raise UnprunableError(f"{self.url} is in a folder of {service}: what others have put there may not be here yet").with_remedy(
+                "When no machine backs up to it, and all has arrived here, `chatseal prune --exclusive` does it."
+            )
 
     def copy_to(
         self, url: PathLike, *, key: Opener | Sequence[Opener] = (), options: CopyOptions | None = None, progress: Report | None = None
