@@ -100,6 +100,22 @@ def test_he_brings_back_the_config_of_an_older_generation(store: Store, source: 
         backed_up(again, source)
 
 
+def test_who_has_opened_a_store_before_its_holders_were_changed_here_takes_the_new_config_for_no_older_one(
+    store: Store, source: Path
+) -> None:
+    """A backup that waits while somebody on this machine removes a holder goes on, in the new epoch; the removed holder's does not."""
+    fill(source)
+    other = BackupKey(bytes(range(2, 34)))
+    store.add_holder(other)
+    with Store(store.url, KEY) as early, Store(store.url, other) as removed:
+        store.remove_holder(other)
+        done = backed_up(early, source)
+        assert (early.config.generation, early.config.epoch.number) == (3, 2)
+        with pytest.raises(StoreChangedError, match="generation 2, and 3 has been there"):
+            removed.backup(source)
+    assert store.snapshot(done.snapshot).record.name.startswith(f"{SNAPSHOTS}2-")
+
+
 @pytest.mark.parametrize("url", ["{}", "{}/", "file://{}"])
 def test_another_spelling_of_the_address_is_no_way_around(store: Store, others: Store, source: Path, url: str) -> None:
     fill(source)

@@ -81,8 +81,8 @@ def replace(objects: ObjectStore, before: ConfigObject, config: Config, kept: Fi
         if _get(objects) != before.data:
             raise ObjectChangedError(f"somebody else has just changed the config of {objects.url}, so it was left as it is")
         objects.put(CONFIG_NAME, data)
-    if _get(objects) != data:  # not every server that takes such a request keeps to it
-        raise ObjectChangedError(f"somebody else has changed the config of {objects.url} at the same time, and this change is lost")
+        if _get(objects) != data:
+            raise ObjectChangedError(f"somebody else has changed the config of {objects.url} at the same time, and this change is lost")
     return ConfigObject(data, config, kept.file_key, kept.slots)
 
 

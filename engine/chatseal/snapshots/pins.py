@@ -60,11 +60,15 @@ def is_fork(url: str, opened: ConfigObject) -> bool:
 
 
 def keep(url: str, opened: ConfigObject) -> None:
-    """Remember the store at *url*."""
+    """Remember the store at *url*; not if somebody has remembered a newer state of it meanwhile."""
     pin = _pin(opened)
-    if read(url) != pin:
-        members = {"url": url, "store": pin.store_id, "generation": pin.generation, "digest": pin.digest}
-        places.write_whole(path_of(url), json.dumps(members).encode() + b"\n")
+    if read(url) == pin:
+        return
+    with places.alone(path_of(url).with_suffix(".lock")):
+        there = read(url)
+        if there is None or there.store_id != pin.store_id or there.generation <= pin.generation:
+            members = {"url": url, "store": pin.store_id, "generation": pin.generation, "digest": pin.digest}
+            places.write_whole(path_of(url), json.dumps(members).encode() + b"\n")
 
 
 def _pin(opened: ConfigObject) -> Pin:

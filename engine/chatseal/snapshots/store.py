@@ -13,6 +13,7 @@ from chatseal.capture.stream import Readable
 from chatseal.copied import Copied
 from chatseal.drilled import Drilled
 from chatseal.errors import (
+    ChatsealError,
     DroppedEpochError,
     ObjectExistsError,
     ObjectMissingError,
@@ -73,7 +74,7 @@ class Store:
 
     def _pin(self) -> str:
         try:
-            pins.check(self.url, self._opened)
+            self._check_pin()
         except StoreChangedError as error:
             return str(error)
         except OSError as error:
@@ -284,8 +285,19 @@ class Store:
 
     def check_pin(self) -> None:
         """Raise StoreChangedError if another store lies there than this machine knows, or an older state of it; else remember it."""
-        pins.check(self.url, self._opened)
+        self._check_pin()
         pins.keep(self.url, self._opened)
+
+    def _check_pin(self) -> None:
+        try:
+            pins.check(self.url, self._opened)
+        except StoreChangedError:
+            # Somebody on this machine may have changed it since we read it. If not, or if our key opens it no more, that was the reason.
+            with suppress(ChatsealError, OSError):
+                now = config_object.read(self._objects, self._openers)
+                if now.config.store_id == self.id and now.config.generation > self.config.generation:
+                    self._opened, self._sealed = now, SealedStore(self._objects, now.config)
+            pins.check(self.url, self._opened)
 
     def snapshots(self) -> "list[Snapshot]":
         """All snapshots, oldest first; those that are damaged are left out, and found by `check`."""
