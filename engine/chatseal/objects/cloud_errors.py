@@ -10,14 +10,14 @@ from chatseal.errors import ChatsealError, ObjectExistsError, ObjectMissingError
 
 _LOOK_AT: Final = 16 << 10  # characters of a text; a server may answer at any length
 _STATUS = re.compile(r"status code: ([1-5]\d\d)\b")
-_CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
+_CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>|\(code: ([A-Za-z]{1,64})\)")  # the second of one object of a request for several
 _BEYOND = re.compile(r"Wanted range starting at \d+, but object was only")  # Azure tells the length, and obstore compares
 _RETRIES = re.compile(r"\bafter (\d+) retries")
 
 _NO_PLACE = ("NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted")
 _CLOCK = ("RequestTimeTooSkewed", "RequestExpired")
 _REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException")
-_CREDENTIALS = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "AuthenticationFailed")
+_CREDENTIALS = ("AccessDenied", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "AuthenticationFailed")
 
 
 class Answer:
@@ -28,7 +28,7 @@ class Answer:
         status, code = _STATUS.search(text), _CODE.search(text)
         self.kind = type(error).__name__
         self.status = int(status[1]) if status else 0
-        self.code = code[1] if code else ""
+        self.code = (code[1] or code[2]) if code else ""
         self.is_beyond_the_end = self.status == 416 or _BEYOND.search(text) is not None
         self.is_untrusted = "InvalidCertificate" in text
         self.is_unreached = "kind: Connect" in text
@@ -43,7 +43,7 @@ class Answer:
     @property
     def is_passing(self) -> bool:
         """Whether the same call may work later."""
-        return self.kind == "GenericError" and (self.status == 0 or self.status >= 500 or self.status in (408, 429))
+        return self.kind == "GenericError" and ((self.status == 0 and not self.code) or self.status >= 500 or self.status in (408, 429))
 
     def error(self, verb: str, name: str, url: str) -> ChatsealError:
         """The error to raise for *verb* (`get`, `put`, ...) of *name*, or of the whole store if that is empty."""
