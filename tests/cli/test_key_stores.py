@@ -1,12 +1,14 @@
 """`chatseal key` on stores: the words of files, told from them by what is there, and what each change says that it does not do."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import chatseal
 from cli.command import Run
+from cli.terminal import Terminal
 
 STORE = "backups"
 
@@ -138,3 +140,21 @@ def test_an_epoch_is_begun_listed_and_dropped_only_when_that_is_meant(run: Run, 
     assert len(listed.out.splitlines()) == 2
     assert "1 snapshot of dropped epochs" in listed.err
     assert run("epoch", "list", *given).out.splitlines()[1].endswith(b"dropped")
+
+
+def test_at_a_terminal_an_epoch_is_dropped_by_its_number_and_by_nothing_else(run: Run, store: str, my: Path, here: Path) -> None:
+    (here / "notes.txt").write_text("hello")
+    with chatseal.Store(store, chatseal.BackupKey.from_file(my)) as opened:
+        opened.backup("notes.txt")
+        opened.new_epoch()
+        opened.backup("notes.txt")
+    for typed, code in (("", 1), ("y", 1), ("2", 1), ("1", 0)):
+        terminal = Terminal("epoch", "drop", "1", "--store", store, "--key-file", my)
+        asked = terminal.until("Type the number of the epoch to drop it")
+        assert re.search(r"This destroys epoch 1: 1 snapshot from .*, .* kB. Nobody can bring that back.", asked)
+        terminal.type(typed)
+        ended, rest = terminal.end()
+        assert ended == code
+        assert ("dropped epoch 1: 1 snapshot from" in rest) == (code == 0)
+        with chatseal.Store(store, chatseal.BackupKey.from_file(my)) as opened:
+            assert [epoch.number for epoch in opened.config.epochs] == ([2] if code == 0 else [1, 2])

@@ -48,7 +48,7 @@ def command(out: Output, number: int, url: str, keys: Keys, yes: bool) -> int:
         if not yes:
             dialog.require_terminal(f"This destroys {what}: add --yes if you mean it.")
             dialog.say(f"This destroys {what}. Nobody can bring that back.")
-            if dialog.line(f"Type the number of the epoch to drop it [{number}]: ") != str(number):
+            if dialog.line("Type the number of the epoch to drop it: ") != str(number):
                 out.warn("nothing was dropped")
                 return EXIT_FAILED
         destroyed = store.drop_epoch(number)
