@@ -32,7 +32,7 @@ from slow_writer import (
 )
 
 ZEROS = 2**32 - 1
-KINDS = {"packs": "pack", "maps": "map", "pending": "pending", "snapshots": "snapshot", "condemned": "condemned"}
+KINDS = {"packs": "pack", "maps": "map", "pending": "pending", "snapshots": "snapshot", "condemned": "condemned", "moves": "move"}
 
 
 _RUNS = re.compile(rb"(.)\1{63,131071}|(?:(?!(.)\2{63}).){1,131072}", re.DOTALL)
@@ -144,3 +144,20 @@ def segment(runs: Sequence[tuple[int, int, int, int]], prints: bytes, *, counts:
     """*runs* are first, count, pack, at."""
     columns = [number for column in zip(*runs, strict=True) for number in column]
     return struct.pack(f"<{2 + len(columns)}I", *(counts or (len(runs), sum(run[1] for run in runs))), *columns) + prints
+
+
+# --- Move -------------------------------------------------------------------------------------------------------------
+
+
+def move_text(
+    sources: Sequence[Any],
+    targets: Sequence[Any],
+    runs: Sequence[tuple[int, int, int, int, int]],
+    *,
+    count: int | None = None,
+    version: int = 1,
+) -> bytes:
+    """*sources* and *targets* are pack lines; *runs* are source, at, target, to, length."""
+    head = {"version": version, "sources": len(sources), "targets": len(targets), "runs": len(runs) if count is None else count}
+    columns = [number for column in zip(*runs, strict=True) for number in column]
+    return b"".join(json_line(line) + b"\n" for line in (head, *sources, *targets)) + struct.pack(f"<{len(columns)}I", *columns)

@@ -168,7 +168,8 @@ class Checked:
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """What one prune did. Objects are packs and parts of maps: `removed`, `condemned` and to be removed later, `young` or needed by
-    nobody for too short a time. `condemned_now` are new among the condemned. Bytes are theirs, and of what is needed."""
+    nobody for too short a time. `condemned_now` are new among the condemned. Bytes are theirs, and of what is needed. What was needed of
+    `repacked` packs was gathered in new ones of `repacked_bytes`."""
 
     removed: int
     removed_bytes: int
@@ -178,6 +179,8 @@ class Pruned:
     young_bytes: int
     needed_bytes: int
     condemned_now: int
+    repacked: int
+    repacked_bytes: int
     seconds: float
 
 

@@ -12,12 +12,14 @@ opened as what its name says or not at all.
     config      the key opens it: store id, keys of epochs, key of fingerprints
     snapshot    manifest: the names of the parts of a full map and its deltas
     map         for each entry: in which pack each of its units lies, and the unit's fingerprint
+    move        where parts of packs lie that were gathered in others since
     pack        units, which are checked against their fingerprints and put together
 """
 
 from __future__ import annotations
 
 import array
+import bisect
 import contextlib
 import hmac
 import json
@@ -38,13 +40,17 @@ else:  # two files that were kept beside the backups
     from rescue import Epoch, Failure, RescueError, Stream, parse_arguments, read_key, rescue, told, write_beside
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chatseal.rescue import Key
 
 # --- Section 10: objects and their names ------------------------------------------------------------------------------
 
-KINDS = {"packs": "pack", "maps": "map", "pending": "pending", "snapshots": "snapshot", "condemned": "condemned", "forgets": "forget"}
-NAME = re.compile(r"(packs|maps|pending|snapshots|condemned|forgets)/([1-9][0-9]{0,8})-([0-9a-f]{32})")
+KINDS = {"packs": "pack", "maps": "map", "moves": "move", "pending": "pending", "snapshots": "snapshot"}
+KINDS |= {"condemned": "condemned", "forgets": "forget"}
+NAME = re.compile(r"(packs|maps|moves|pending|snapshots|condemned|forgets)/([1-9][0-9]{0,8})-([0-9a-f]{32})")
 CONFIG_MAX, PACK_MAX, PACK_PLAIN_MAX, PART_MAX, MANIFEST_MAX = 1 << 20, 1 << 28, 1 << 27, 16 << 20, 16 << 20
+MOVE_MAX = 1 << 27
 
 
 def check(right: bool, place: str) -> None:
@@ -236,7 +242,23 @@ class Store:
         for number, names in enumerate(snapshot.maps):
             parts = (self.read(name, PART_MAX) for name in names)
             table.apply(Map(part for part in parts if part), names[0], full=number == 0)
+        table.follow(self.moves(), self.has)
         return table
+
+    def moves(self) -> list[Move]:
+        """All that are whole: what another has moved is missed where it was."""
+        folder = os.path.join(self.folder, "moves")
+        found = []
+        for name in sorted(f"moves/{child}" for child in os.listdir(folder)) if os.path.isdir(folder) else []:
+            if NAME.fullmatch(name):
+                try:
+                    found.append(Move(Map(iter([self.read(name, MOVE_MAX)])), name))
+                except RescueError as error:
+                    print(f"rescue: {error}", file=sys.stderr)
+        return found
+
+    def has(self, pack: Pack) -> bool:
+        return os.path.exists(os.path.join(self.folder, pack.name))
 
     def pack(self, place: Pack) -> bytes:
         """All of its plaintext."""
@@ -264,7 +286,7 @@ class Store:
 
 # --- Page map ---------------------------------------------------------------------------------------------------------
 
-LINE_MAX, PATH_MAX, SEGMENT_MAX = 1 << 20, 65536, 65536
+LINE_MAX, PATH_MAX, SEGMENT_MAX, DEPTH_MAX = 1 << 20, 65536, 65536, 64
 ZEROS, MISSING = 0xFFFFFFFF, 0xFFFFFFFE  # no number of a pack: units of zeros, and here alone units that were not told yet
 WITH_CONTENT = ("file", "database", "stream")
 
@@ -284,6 +306,46 @@ class Pack(NamedTuple):
     name: str
     length: int
     plain: int
+
+
+def pack_of(stream: Map, place: str) -> Pack:
+    """The next line, which tells of a pack."""
+    found = Members({"pack": parse(stream.line(), place)}, place)
+    check(len(found.items("pack", 3)) == 3, f"{place}: pack")
+    line = Members(dict(zip(Pack._fields, found.items("pack", 3), strict=True)), f"{place}: pack")
+    pack = Pack(line.text("name", 128), line.number("length", 1, PACK_MAX), line.number("plain", 1, PACK_PLAIN_MAX))
+    check(NAME.fullmatch(pack.name) is not None and pack.name.startswith("packs/"), line.place)
+    return pack
+
+
+class Move:
+    """Where bytes of packs were moved to: runs by the pack that they were in."""
+
+    def __init__(self, stream: Map, place: str) -> None:
+        stream.place = place
+        head = Members(parse_object(stream.line(), place), place)
+        head.number("version")
+        counts = head.number("sources", 1, 1 << 24), head.number("targets", 1, 1 << 24)
+        runs = head.number("runs", 1, 1 << 22)
+        sources, targets = ([pack_of(stream, place) for _ in range(count)] for count in counts)
+        check(len({pack.name for pack in (*sources, *targets)}) == sum(counts), f"{place}: a pack twice")
+        columns = [struct.unpack(f"<{runs}I", stream.take(4 * runs)) for _ in ("source", "at", "target", "to", "length")]
+        stream.check(not stream.ready and not any(stream.records))
+        self.runs: dict[str, list[tuple[int, int, Pack, int]]] = {}
+        end = 0, 0
+        for source, at, target, to, length in zip(*columns, strict=True):
+            check(source < len(sources) and target < len(targets) and length >= 1 and (source, at) >= end, place)
+            check(at + length <= sources[source].plain and to + length <= targets[target].plain, place)
+            end = source, at + length
+            self.runs.setdefault(sources[source].name, []).append((at, length, targets[target], to))
+
+    def find(self, pack: str, at: int, length: int) -> tuple[Pack, int] | None:
+        """Where so many bytes are now that were at that place, if they were moved."""
+        runs = self.runs.get(pack, [])
+        number = bisect.bisect_right(runs, at, key=lambda run: run[0]) - 1
+        if number < 0 or at + length > runs[number][0] + runs[number][1]:
+            return None
+        return runs[number][2], runs[number][3] + at - runs[number][0]
 
 
 class Entry:
@@ -337,7 +399,7 @@ class Table:
         head = Members(parse_object(stream.line(), place), place)
         head.number("version")
         check(head.boolean("full") == full, f"{place}: full or not")
-        packs = [self.number_of(Members({"pack": parse(stream.line(), place)}, place)) for _ in range(head.number("packs", 0, 1 << 24))]
+        packs = [self.number_of(pack_of(stream, place)) for _ in range(head.number("packs", 0, 1 << 24))]
         check(len(set(packs)) == len(packs), f"{place}: a pack twice")
         seen: set[str] = set()
         for _ in range(head.number("entries", 0, 1 << 32)):
@@ -359,11 +421,27 @@ class Table:
             check(len(entry.packs) == entry.units and MISSING not in entry.packs, f"{place}: {path!a} has a hole")
         stream.check(not stream.ready and not any(stream.records))
 
-    def number_of(self, found: Members) -> int:
-        check(len(found.items("pack", 3)) == 3, f"{found.place}: pack")
-        line = Members(dict(zip(Pack._fields, found.items("pack", 3), strict=True)), f"{found.place}: pack")
-        pack = Pack(line.text("name", 128), line.number("length", 1, PACK_MAX), line.number("plain", 1, PACK_PLAIN_MAX))
-        check(NAME.fullmatch(pack.name) is not None and pack.name.startswith("packs/"), line.place)
+    def follow(self, moves: list[Move], has: Callable[[Pack], bool]) -> None:
+        """Have every unit lie where it was moved to."""
+
+        def last(pack: Pack, at: int, length: int, depth: int = 0) -> tuple[Pack, int] | None:
+            """Where it is at last, if some moves lead to a pack that is there."""
+            check(depth <= DEPTH_MAX, f"{pack.name}: moved without end")
+            for move in moves:
+                found = move.find(pack.name, at, length)
+                end = found and (last(*found, length, depth + 1) or (found if has(found[0]) else None))
+                if end:
+                    return end
+            return None
+
+        for entry in self.entries.values():
+            for unit in [unit for unit in range(entry.units) if entry.packs[unit] != ZEROS]:
+                length = min(entry.unit, entry.size - unit * entry.unit)
+                end = last(self.packs[entry.packs[unit]], entry.at[unit], length)
+                if end:
+                    entry.packs[unit], entry.at[unit] = self.number_of(end[0]), end[1]
+
+    def number_of(self, pack: Pack) -> int:
         number = self.numbers.setdefault(pack.name, len(self.packs))
         if number == len(self.packs):
             self.packs.append(pack)

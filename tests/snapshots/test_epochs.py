@@ -12,12 +12,13 @@ from chatseal.format.object_names import CONFIG_NAME, epoch_of, is_name
 from chatseal.keys.slots import Opener
 from chatseal.objects.object_store import ObjectStore
 from chatseal.snapshots import backup as backups
-from chatseal.snapshots import catalogue, config_object, forget, places, references
+from chatseal.snapshots import catalogue, config_object, forget, places
 from chatseal.snapshots.config_object import ConfigObject
 from chatseal.snapshots.sealed_store import SealedStore
 from slow_writer import Draw
 from snapshots.conftest import KEY
 from snapshots.scene import backed_up, described, noise, objects
+from snapshots.wrapped_store import needs
 
 NEW = BackupKey(Draw("the key after the old one")(32))
 
@@ -52,7 +53,7 @@ def test_a_new_epoch_begins_with_everything_and_goes_on_with_what_changed(store:
     third = backed_up(store, source)
     assert (third.parent, third.bytes_read) == (again.snapshot, 0)
     for snapshot in store.snapshots():
-        needed = set().union(*(references.of_map(store.sealed, parts) for parts in snapshot.record.manifest.maps))
+        needed = needs(store.sealed, snapshot.record.manifest.maps)
         assert {epoch_of(name) for name in needed} == {epoch_of(snapshot.record.name)}
     assert [snapshot.record.manifest.sequence for snapshot in store.snapshots()] == [1, 2, 3]
 
@@ -73,7 +74,7 @@ def test_what_a_run_had_sent_before_a_new_epoch_is_sent_again(store: Store, sour
     store.new_epoch()
     backed_up(store, source)
     (snapshot,) = store.snapshots()
-    needed = set().union(*(references.of_map(store.sealed, parts) for parts in snapshot.record.manifest.maps))
+    needed = needs(store.sealed, snapshot.record.manifest.maps)
     assert not needed & left
 
 

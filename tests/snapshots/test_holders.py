@@ -14,7 +14,7 @@ from chatseal.format.object_names import CONFIG_NAME, PACKS, epoch_of, is_name
 from chatseal.keys.slots import FileKeySlots
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import SwappingObjects
-from chatseal.snapshots import config_object, holders, references
+from chatseal.snapshots import config_object, holders
 from chatseal.snapshots.config import Config
 from chatseal.snapshots.config_object import ConfigObject
 from chatseal.snapshots.sealed_store import SealedStore
@@ -22,7 +22,7 @@ from oracle import header_length
 from slow_writer import Draw
 from snapshots.conftest import KEY
 from snapshots.scene import backed_up, described, noise, objects
-from snapshots.wrapped_store import Wrapped
+from snapshots.wrapped_store import Wrapped, needs
 
 OTHER, THIRD, STRANGER = (BackupKey(Draw(name)(32)) for name in ("another holder", "a third holder", "a stranger"))
 CHEAP = Argon2Cost(19 << 10, 1, 1)
@@ -158,7 +158,7 @@ def test_an_epoch_shares_nothing_with_the_one_before(shared: Store, source: Path
         backed_up(shared, source)
     for snapshot in shared.snapshots():
         chain = snapshot.record.manifest.maps
-        needed = set().union(*(references.of_map(shared.sealed, parts) for parts in chain))
+        needed = needs(shared.sealed, chain)
         assert {epoch_of(name) for name in needed} == {1 if snapshot.id == first.snapshot else 2}
         assert any(name.startswith(PACKS) for name in needed)
 

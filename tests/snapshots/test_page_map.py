@@ -92,7 +92,7 @@ def happen(table: PageTable, day: int, path: str, unit: int, size: int, anew: It
         same_length = number < len(lengths) and lengths[number] == units.length_of(number)
         if number in anew or not same_length or before == 0:
             zero = (number + day) % 5 == 0
-            units.packs[number] = ZEROS if zero else table.add_pack(PackPlace(f"packs/2-{day % 3:032x}", 900, PACK_PLAIN_MAX))
+            units.packs[number] = ZEROS if zero else table.packs.add(PackPlace(f"packs/2-{day % 3:032x}", 900, PACK_PLAIN_MAX))
             units.at[number] = 0 if zero else (number * 70000 + day) % (PACK_PLAIN_MAX - 70000)
             units.prints[number] = np.frombuffer(bytes([day, number]) * 8, np.uint8)
             units.differs[number] = True
@@ -157,7 +157,7 @@ class Bad:
 
 def test_a_map_that_is_right_is_read() -> None:
     table = read(Bad().encode())
-    assert table.packs == list(PACKS[:2])
+    assert list(table.packs) == list(PACKS[:2])
     assert table.entries["a"].packs.tolist() == [0, ZEROS, 0]
 
 
@@ -334,7 +334,7 @@ def table_of(size: int, at: int = 0, *, place: PackPlace = PACKS[0], unit: int =
     """One entry, all of whose units lie in a row in one pack."""
     table = PageTable()
     units = table.entries["a"] = Units(Entry("a", "file", size), unit, units_of(size, unit))
-    units.packs[:] = table.add_pack(place)
+    units.packs[:] = table.packs.add(place)
     units.at[:] = at + unit * np.arange(len(units))
     units.differs[:] = True
     return table

@@ -10,13 +10,13 @@ import pytest
 from chatseal import DamagedError, IntegrityError
 from chatseal.errors import StoreFailedError, StoreRefusedError, UnprunableError
 from chatseal.events import Pruned
-from chatseal.format.object_names import CONDEMNED, FORGETS, MAPS, PACKS, PENDINGS, SNAPSHOTS
+from chatseal.format.object_names import CONDEMNED, FORGETS, MAPS, MOVES, PACKS, PENDINGS, SNAPSHOTS
 from chatseal.snapshots import catalogue, name_list, references
 from chatseal.snapshots.forget import forget, forgotten
 from chatseal.snapshots.prune import PENDING_LIFE, PruneOptions, prune
 from snapshots.scene import noise
 from snapshots.test_protocol import bench, comes_back, condemn, fill
-from snapshots.wrapped_store import Bench
+from snapshots.wrapped_store import Bench, needs
 
 __all__ = ["bench"]
 
@@ -39,16 +39,12 @@ def forget_all_but_the_last(bench: Bench) -> None:
 
 
 def needed(bench: Bench) -> set[str]:
-    """What the snapshots that are left refer to, by a slow reading."""
-    found: set[str] = set()
-    for record in catalogue.read(bench.store).records:
-        for parts in record.manifest.maps:
-            found |= references.of_map(bench.store, parts)
-    return found
+    """What the snapshots that are left need, unit by unit."""
+    return set().union(*(needs(bench.store, record.manifest.maps) for record in catalogue.read(bench.store).records))
 
 
 def referred(bench: Bench) -> set[str]:
-    return bench.names(PACKS) | bench.names(MAPS)
+    return bench.names(PACKS) | bench.names(MAPS) | bench.names(MOVES)
 
 
 @pytest.fixture

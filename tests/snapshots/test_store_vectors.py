@@ -13,7 +13,7 @@ import pytest
 import pyzstd
 
 from chatseal import BackupKey, PrivateKey, Store, rescue_store
-from chatseal.errors import ChatsealError, NoStoreError, ObjectMissingError
+from chatseal.errors import ChatsealError, DroppedEpochError, NoStoreError, ObjectMissingError
 from chatseal.rescue import RescueError
 from chatseal.snapshots import catalogue, map_chain
 from oracle import rescue_key
@@ -65,6 +65,8 @@ def ended(stage: str, work: Callable[[], Any]) -> tuple[Any, End | None]:
     """What *work* gives, or how it ended."""
     try:
         return work(), None
+    except DroppedEpochError:  # the engine's word for it, so that it is no reason to stop; the format calls it damaged
+        return None, (stage, "damaged")
     except (ObjectMissingError, NoStoreError, FileNotFoundError):
         return None, (stage, "missing")
     except RescueError as error:

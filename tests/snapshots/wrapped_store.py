@@ -14,6 +14,7 @@ from chatseal.snapshots import catalogue, map_chain, places
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import Config
+from chatseal.snapshots.page_map import ZEROS
 from chatseal.snapshots.page_table import PageTable
 from chatseal.snapshots.restore import RestoreOptions, restore
 from chatseal.snapshots.sealed_store import SealedStore
@@ -119,3 +120,10 @@ class Bench:
         """The store is as it was, and calm."""
         self._memory._objects = dict(saved)
         self.calm()
+
+
+def needs(store: SealedStore, chain: map_chain.Chain) -> set[str]:
+    """All that a snapshot with these maps refers to, unit by unit."""
+    table = map_chain.load(store, chain)
+    packs = {table.packs[number].name for units in table.entries.values() for number in units.packs.tolist() if number != ZEROS}
+    return packs | table.moves | {part for parts in chain for part in parts}

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyzstd
 
-from slow_store import ZEROS, SlowStore, entry_line, frame_of, json_line, map_lines, sealed_object, segment
+from slow_store import ZEROS, SlowStore, entry_line, frame_of, json_line, map_lines, move_text, sealed_object, segment
 from slow_writer import Draw, base64_text, hpke_slot, private_key
 
 PATH = Path(__file__).with_name("store.json")
@@ -253,7 +253,7 @@ class Vectors:
 def build(kept: dict[str, str]) -> dict[str, Any]:
     """The content of store.json. *kept* is the public-key slot made before."""
     v = Vectors(dict(kept))
-    for part in (good, names, configs, manifests, maps, deltas, packs, paths):
+    for part in (good, names, configs, manifests, maps, deltas, packs, moves, paths):
         part(v)
     twice = [name for name, count in Counter(vector["name"] for vector in v.made).items() if count > 1]
     if twice:
@@ -571,6 +571,57 @@ def packs(v: Vectors) -> None:
     v.add("a pack with a changed byte is damage", {A: bytes(data)}, "content", DAMAGED, path="a")
     swapped = Map(prints=prints(b"b" * U, bytes(U), b"tail tail!"))
     v.add("a unit with another fingerprint is noticed by a check", {M4: S.object(M4, swapped.encode())}, "check", DAMAGED, path="a")
+
+
+def moves(v: Vectors) -> None:
+    """What the last two snapshots need of pack A lies in C, and A is gone."""
+    c, m, n = S.name("packs", 3, "C"), S.name("moves", 3, "M"), S.name("moves", 3, "N")
+    pieces = [b"tail tail!", b"b" * 2 * U, b"a" * U]
+    pack_c = S.object(c, b"".join(pieces))
+    line_a, line_c = pack_lines(A)[0], [c, len(pack_c), sum(map(len, pieces))]
+    runs = [(0, 0, 0, 2 * U + 10, U), (0, AT_TAIL, 0, 0, 2 * U + 10)]
+
+    def moved(runs: Any = runs, sources: Any = (line_a,), targets: Any = (line_c,), after: bytes = b"", **changes: Any) -> bytes:
+        return move_text(sources, targets, runs, **changes) + after
+
+    gone: dict[str, bytes | None] = {A: None, c: pack_c}
+    for snapshot in (S2, S4):
+        v.add(
+            f"units are found where they were moved to, in snapshot {SNAPSHOTS.index(snapshot) + 1}",
+            gone | {m: S.object(m, moved())},
+            snapshot=snapshot,
+        )
+    d = S.name("packs", 3, "D")
+    pack_d = S.object(d, b"a" * U)
+    line_d = [d, len(pack_d), U]
+    second = move_text([line_c], [line_d], [(0, 2 * U + 10, 0, 0, U)])
+    v.add("units are found after a second move", gone | {m: S.object(m, moved()), n: S.object(n, second), d: pack_d})
+    v.add("the pack between two moves may be gone", {m: S.object(m, moved()), n: S.object(n, second), d: pack_d})
+    v.add("a second move alone leads on from nothing", gone | {n: S.object(n, second), d: pack_d}, "content", MISSING, path="a")
+    v.add("a move to a pack that is not there does not count", {m: S.object(m, moved())})
+    v.add("a damaged move leads nowhere", {m: b"x"})
+    v.add("what a damaged move has moved is missing", gone | {m: b"x"}, "content", MISSING, path="a")
+    v.add("what no move has moved is missing", gone, "content", MISSING, path="a")
+    v.add("a move of other bytes moves nothing else", gone | {m: S.object(m, moved(runs[1:]))}, "content", MISSING, path="a")
+    short = [(0, 0, 0, 2 * U + 10, U - 1), runs[1]]
+    v.add("a unit of which a part was moved was not moved", gone | {m: S.object(m, moved(short))}, "content", MISSING, path="a")
+    for name, text in {
+        "runs not in order": moved(runs[::-1]),
+        "runs that overlap": moved([(0, 0, 0, 0, U + 1), runs[1]]),
+        "a run beyond its source": moved([runs[0], (0, 7 * U, 0, 0, 2 * U)]),
+        "a run beyond its target": moved([(0, 0, 0, 2 * U + 11, U), runs[1]]),
+        "an empty run": moved([(0, 0, 0, 0, 0), *runs[1:]]),
+        "a source that is none": moved([runs[0], (1, AT_TAIL, 0, 0, 10)]),
+        "a target that is none": moved([runs[0], (0, AT_TAIL, 1, 0, 10)]),
+        "a pack that is source and target": moved(targets=[line_a]),
+        "no runs": moved([]),
+        "no targets": moved(targets=[]),
+        "fewer runs than it says": moved(runs=runs[:1], count=2),
+        "more than it says": moved(after=b"x"),
+        "another version": moved(version=2),
+    }.items():
+        v.add(f"a move with {name} leads nowhere", gone | {m: S.object(m, text)}, "content", MISSING, path="a")
+    v.add("a move under the name of another leads nowhere", gone | {m: S.object(n, moved())}, "content", MISSING, path="a")
 
 
 def paths(v: Vectors) -> None:

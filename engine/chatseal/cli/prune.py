@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from chatseal.snapshots.store import Store
 
 
+def allowance(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """The limit of what may be unused, as it was written."""
+    from chatseal.snapshots.repack import Allowance
+
+    try:
+        Allowance.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+    return value
+
+
 @click.command(
     cls=Command,
     synopsis="--store STORE --key-file K [OPTIONS]",
@@ -31,26 +42,39 @@ if TYPE_CHECKING:
 @opening_keys
 @click.option("--exclusive", is_flag=True, help="Nobody else writes to the store now: remove all at once.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what could be removed, and change nothing.")
+@click.option(
+    "--max-unused",
+    metavar="LIMIT",
+    default="5%",
+    show_default=True,
+    callback=allowance,
+    help="How much of the packs may be needed by nobody: a share of all that is needed, a size, or `unlimited`, which repacks nothing.",
+)
 @pass_output
-def command(out: Output, url: str, keys: Keys, exclusive: bool, dry_run: bool) -> int:
+def command(out: Output, url: str, keys: Keys, exclusive: bool, dry_run: bool, max_unused: str) -> int:
     """Remove from STORE what no snapshot needs.
 
     Backups may go on meanwhile, and several machines may prune. Therefore it takes two runs, on the same machine: one condemns what
     nothing has referred to for a day, and one that comes a day later removes what is still not referred to. --exclusive does it at once,
     which loses snapshots if somebody backs up at the same time.
 
+    Of a pack often only a part is still needed. If that is more than --max-unused, what is needed of such packs is gathered in new ones
+    (repack), and the old ones go like all else. That reads and sends those packs once.
+
     If anything that tells what is needed is damaged or missing, nothing is removed (exit code 13). Needs the right to delete.
     """
     with open_store(url, keys, out, writes=True) as store, deleting():
         store.check_pin()
-        record, text = pruned(store, out, exclusive=exclusive, dry_run=dry_run)
+        record, text = pruned(store, out, exclusive=exclusive, dry_run=dry_run, max_unused=max_unused)
         out.result(record, text)
     return EXIT_OK
 
 
-def pruned(store: "Store", out: Output, *, exclusive: bool = False, dry_run: bool = False) -> tuple[dict[str, object], str]:
+def pruned(
+    store: "Store", out: Output, *, exclusive: bool = False, dry_run: bool = False, max_unused: str = "5%"
+) -> tuple[dict[str, object], str]:
     """Prune *store*; what to tell of it, for scripts and for people."""
-    done = store.prune(exclusive=exclusive, dry_run=dry_run)
+    done = store.prune(exclusive=exclusive, dry_run=dry_run, max_unused=max_unused)
     return _record(done, dry_run), _text(done, dry_run)
 
 
@@ -74,6 +98,8 @@ def _record(done: "Pruned", dry_run: bool) -> dict[str, object]:
         "young": done.young,
         "young_bytes": done.young_bytes,
         "needed_bytes": done.needed_bytes,
+        "repacked": done.repacked,
+        "repacked_bytes": done.repacked_bytes,
         "dry_run": dry_run,
         "seconds": round(done.seconds, 6),
     }
@@ -85,6 +111,8 @@ def _text(done: "Pruned", dry_run: bool) -> str:
         said.append(f"would condemn {amounts.count(done.condemned_now, 'object')}")
     else:
         said.append(f"removed {amounts.count(done.removed, 'object')}, {amounts.amount(done.removed_bytes)}")
+    if done.repacked:
+        said.append(f"{'would repack' if dry_run else 'repacked'} {amounts.count(done.repacked, 'pack')}")
     if done.condemned:
         said.append(f"{done.condemned} condemned, {amounts.amount(done.condemned_bytes)}, to be removed by a run a day after")
     if done.young:

@@ -6,7 +6,7 @@ VERSION = "chatseal/v1"
 SEALED = "sealed"
 CONFIG = "config"
 PACK, MAP, PENDING, SNAPSHOT = "pack", "map", "pending", "snapshot"
-CONDEMNED, FORGET = "condemned", "forget"
+CONDEMNED, FORGET, MOVE = "condemned", "forget", "move"
 
 SLOT_KEY = b"chatseal/v1 slot key"
 SLOT_HPKE = b"chatseal/v1 slot hpke"

@@ -7,12 +7,14 @@ from chatseal.format import labels
 from chatseal.format.labels import CONFIG, object_kind
 
 CONFIG_NAME = "config"
-PACKS, MAPS, PENDINGS, SNAPSHOTS, CONDEMNED, FORGETS = "packs/", "maps/", "pending/", "snapshots/", "condemned/", "forgets/"
+PACKS, MAPS, MOVES = "packs/", "maps/", "moves/"  # what is referred to
+PENDINGS, SNAPSHOTS, CONDEMNED, FORGETS = "pending/", "snapshots/", "condemned/", "forgets/"
 LAST_LEN = 16  # bytes of a name that chance and the name key make
 
 _KINDS = {
     PACKS: labels.PACK,
     MAPS: labels.MAP,
+    MOVES: labels.MOVE,
     PENDINGS: labels.PENDING,
     SNAPSHOTS: labels.SNAPSHOT,
     CONDEMNED: labels.CONDEMNED,

@@ -93,7 +93,7 @@ class _Run:
                 seen = self._capture(table, earlier, uploads)
                 chain = self._save_map(table, chain, earlier, seen, uploads)
                 uploads.finish()
-            needed = table.referred | {part for parts in chain for part in parts}
+            needed = table.referred() | {part for parts in chain for part in parts}
             name = self._store.new_name(object_names.SNAPSHOTS)
             pending = references.announce(self._store, name, needed)
             lost = references.missing(self._store, needed)

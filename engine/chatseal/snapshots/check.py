@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,11 @@ from chatseal.errors import ChatsealError, IntegrityError, ObjectMissingError
 from chatseal.events import Report, Reporter
 from chatseal.format import object_names
 from chatseal.sealing.budget import Budget
-from chatseal.snapshots import catalogue, map_chain
+from chatseal.snapshots import catalogue, map_chain, moves
 from chatseal.snapshots.catalogue import Record
+from chatseal.snapshots.move import Move
+from chatseal.snapshots.moves import Moves, Stretches
+from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_map import ZEROS, MapReader, PackPlace
 from chatseal.snapshots.page_table import PageTable
@@ -47,26 +50,39 @@ class _Check:
         self._began = time.perf_counter()
         self._broken: dict[str, str] = {}  # objects, and what is wrong with them
         self._packs: dict[str, PackPlace] = {}
-        self._of_map: dict[Parts, set[str]] = {}  # packs that each map names
+        self._maps: set[Parts] = set()  # that are whole
+        self._needs: dict[map_chain.Chain, set[str]] = {}  # packs and moves by which each chain's units are found
+        self._moves: dict[str, Move] = {}
+        self._sizes: dict[str, int] = {}
         self._read = self._checked = 0
 
     def run(self) -> events.Checked:
         known = catalogue.read(self._fresh)
         self._broken |= {name: str(error) for name, error in known.damaged}
-        sizes = {info.name: info.size for info in self._store.objects.list(object_names.PACKS)}
-        for chain in _longest({record.manifest.maps for record in known.records}):
-            self._check_chain(chain)
+        self._read_moves()
+        self._sizes = {info.name: info.size for info in self._store.objects.list(object_names.PACKS)}
+        chains = {record.manifest.maps for record in known.records}
+        for chain in _longest(chains):
+            self._check_chain(chain, chains)
         for place in self._packs.values():
-            if place.name not in sizes:
+            if place.name not in self._sizes:
                 self._broken[place.name] = "it is missing"
-            elif sizes[place.name] != place.length:
-                self._broken[place.name] = f"it has {sizes[place.name]} bytes instead of {place.length}"
+            elif self._sizes[place.name] != place.length:
+                self._broken[place.name] = f"it has {self._sizes[place.name]} bytes instead of {place.length}"
         if self._options.share > 0:
             self._read_data()
-        return self._result(known.records, sizes)
+        return self._result(known.records)
 
-    def _check_chain(self, chain: map_chain.Chain) -> None:
-        """Everything about the maps: that they are whole, and that each leads to a whole table after the one before."""
+    def _read_moves(self) -> None:
+        for name in moves.listed(self._fresh):
+            try:
+                self._moves[name] = moves.read(self._fresh, name)
+            except ChatsealError as error:
+                self._broken[name] = self._fault(error)
+
+    def _check_chain(self, chain: map_chain.Chain, wanted: Container[map_chain.Chain]) -> None:
+        """Everything about the maps: that they are whole, and that each leads to a whole table after the one before. Of those beginnings
+        of *chain* that are *wanted*, what they need."""
         table = PageTable(prints=False)
         is_whole = True
         for number, parts in enumerate(chain):
@@ -75,15 +91,20 @@ class _Check:
                 continue
             try:
                 with map_chain.stream(self._fresh, parts) as stream:
-                    before, table.referred = table.referred, set()
                     table.apply(stream, full=number == 0)
-                    self._of_map[parts] = table.referred
-                    table.referred = before | table.referred
+                    self._maps.add(parts)
+                if chain[: number + 1] in wanted:
+                    self._take_needs(chain[: number + 1], table)
             except ChatsealError as error:
                 reason = self._fault(error)
                 self._broken |= self._broken_parts(parts) or dict.fromkeys(parts, reason)
                 is_whole = False
-        for place in table.packs:
+
+    def _take_needs(self, chain: map_chain.Chain, table: PageTable) -> None:
+        Moves(self._moves, table.packs, self._sizes).follow(table)
+        self._needs[chain] = table.referred()
+        for number in np.flatnonzero(table.used()).tolist():
+            place = table.packs[number]
             if self._packs.setdefault(place.name, place) != place:
                 self._broken[place.name] = "two maps tell different lengths of it"
 
@@ -129,11 +150,14 @@ class _Check:
     def _rows(self, numbers: dict[str, int]) -> Rows:
         """Every unit that any map puts into one of the packs in *numbers*, by pack and place, each once."""
         found = [np.empty(0, _ROW)]
-        for parts in self._of_map:
-            if any(name in self._broken for name in parts) or not self._of_map[parts] & numbers.keys():
-                continue
+        for parts in self._maps:
             with map_chain.stream(self._store, parts) as stream:
-                found.extend(_rows_of(MapReader(stream), numbers))
+                reader = MapReader(stream)
+                packs = PackList()
+                packs.add_all(reader.head.packs)
+                moved = Moves(self._moves, packs, self._sizes)
+                if any(place.name in numbers for place in packs):
+                    found.extend(_rows_of(reader, packs, moved, numbers))
         rows: Rows = np.concatenate(found)
         found.clear()
         rows = rows[np.argsort(rows["pack"].astype(np.uint64) << np.uint64(32) | rows["at"], kind="stable")]
@@ -156,11 +180,11 @@ class _Check:
             if fingerprinter.compare(plain[begin:end], unit, len(run), prints.data, marks.data):
                 raise IntegrityError(f"{place.name} does not hold what a map says")
 
-    def _result(self, records: Sequence[Record], sizes: dict[str, int]) -> events.Checked:
+    def _result(self, records: Sequence[Record]) -> events.Checked:
         hurt = [name.rpartition("-")[2] for name in self._broken if name.startswith(object_names.SNAPSHOTS)]
         for record in records:
-            needed = {part for parts in record.manifest.maps for part in parts}
-            needed |= {name for parts in record.manifest.maps for name in self._of_map.get(parts, ())}
+            chain = record.manifest.maps
+            needed = {part for parts in chain for part in parts} | self._needs.get(chain, set())
             if needed & self._broken.keys():
                 hurt.append(record.id)
         referred = set(self._packs)
@@ -169,8 +193,8 @@ class _Check:
             len(referred),
             self._checked,
             self._read,
-            sum(sizes.values()),
-            len(sizes.keys() - referred),
+            sum(self._sizes.values()),
+            len(self._sizes.keys() - referred),
             time.perf_counter() - self._began,
             tuple(sorted(self._broken.items())),
             tuple(hurt),
@@ -196,19 +220,24 @@ def _groups(places: Sequence[PackPlace]) -> Iterator[list[PackPlace]]:
         yield group
 
 
-def _rows_of(reader: MapReader, numbers: dict[str, int]) -> Iterator[Rows]:
-    index = np.array([numbers.get(place.name, -1) for place in reader.head.packs], np.int64)
+def _rows_of(reader: MapReader, packs: PackList, moved: Moves, numbers: dict[str, int]) -> Iterator[Rows]:
+    """The rows of one map whose packs, which are *packs*, are among *numbers*, where units have *moved*."""
+    wanted = np.array([numbers.get(place.name, -1) for place in packs], np.int64)
     for head in reader.entries():
         for segment in reader.segments(head):
             count = segment.count.astype(np.int64)
-            pack = np.where(segment.pack == ZEROS, -1, index[np.minimum(segment.pack, len(index) - 1)] if len(index) else -1)
+            stored = np.repeat(segment.pack != ZEROS, count)
             within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-            unit = np.repeat(segment.first.astype(np.int64), count) + within
-            rows = np.empty(len(within), _ROW)
-            wanted = np.repeat(pack, count) >= 0
-            rows["pack"] = np.repeat(pack, count)
-            rows["at"] = np.repeat(segment.at.astype(np.int64), count) + within * head.unit
-            rows["length"] = np.minimum(head.unit, head.entry.size - unit * head.unit)
-            rows["print"] = np.ascontiguousarray(segment.prints).view("<u8")
-            if wanted.any():
-                yield rows[wanted]
+            unit = (np.repeat(segment.first.astype(np.int64), count) + within)[stored]
+            found = Stretches(
+                np.repeat(segment.pack.astype(np.int64), count)[stored],
+                (np.repeat(segment.at.astype(np.int64), count) + within * head.unit)[stored],
+                np.minimum(head.unit, head.entry.size - unit * head.unit),
+            )
+            moved.apply(found)
+            chosen = wanted[found.pack] >= 0
+            if chosen.any():
+                rows = np.empty(int(chosen.sum()), _ROW)
+                rows["pack"], rows["at"], rows["length"] = wanted[found.pack[chosen]], found.at[chosen], found.length[chosen]
+                rows["print"] = np.ascontiguousarray(segment.prints[stored][chosen]).view("<u8")
+                yield rows

@@ -175,7 +175,7 @@ class _Copy:
                 continue
             lengths = {place.name: place.length for place in table.packs}
             maps = {part: 0 for parts in record.manifest.maps for part in parts}
-            found[record] = maps | {name: lengths.get(name, 0) for name in table.referred}
+            found[record] = maps | {name: lengths.get(name, 0) for name in table.referred()}
         return found
 
     def _look(self) -> tuple[set[str], dict[str, int]]:

@@ -9,10 +9,10 @@ from chatseal.format import object_names, strict_json
 from chatseal.format.labels import word_of
 from chatseal.format.manifest import LENGTH_MAX as MANIFEST_MAX
 from chatseal.format.manifest import Manifest
-from chatseal.format.object_names import CONDEMNED, CONFIG_NAME, FORGETS, MAPS, PENDINGS, SNAPSHOTS
+from chatseal.format.object_names import CONDEMNED, CONFIG_NAME, FORGETS, MAPS, MOVES, PENDINGS, SNAPSHOTS
 from chatseal.sealing.opening import read_header, taker
 from chatseal.sealing.source import Source
-from chatseal.snapshots import config, map_chain, name_list
+from chatseal.snapshots import config, map_chain, moves, name_list
 from chatseal.snapshots.page_map import MapReader
 from chatseal.snapshots.sealed_store import SealedStore
 
@@ -41,6 +41,10 @@ def inspect(store: SealedStore, name: str) -> dict[str, Any]:
         found |= {"names": sorted(name_list.parse(store.read(name, name_list.LONGEST), name_list.FORGOTTEN))}
     elif name.startswith(MAPS):
         found |= _map(store.read(name, map_chain.PART_MAX))
+    elif name.startswith(MOVES):
+        moved = moves.read(store, name)
+        places = {word: [place.name for place in places] for word, places in (("sources", moved.sources), ("targets", moved.targets))}
+        found |= {**places, "runs": len(moved.source), "bytes": int(moved.length.sum())}
     return found
 
 

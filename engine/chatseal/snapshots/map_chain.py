@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chatseal.format import object_names
+from chatseal.snapshots import moves
+from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.page_table import PageTable
 from chatseal.snapshots.sealed_store import SealedStore
 
@@ -19,12 +21,37 @@ Chain = tuple[tuple[str, ...], ...]
 
 
 def load(store: SealedStore, chain: Chain, *, prints: bool = True) -> PageTable:
-    """The table that *chain* describes, with fingerprints or without. Raises IntegrityError and what stores raise."""
-    table = PageTable(prints=prints)
-    for number, parts in enumerate(chain):
-        with stream(store, parts) as opened:
-            table.apply(opened, full=number == 0)
+    """The table that *chain* describes, with fingerprints or without, and with all units where they lie now.
+
+    Raises IntegrityError and what stores raise."""
+    table = ChainReader(store, prints=prints).table(chain)
+    moves.usable(store, table.packs).follow(table)
     return table
+
+
+class ChainReader:
+    """Reads chain after chain; what one has in common with that before it is read once, so ask for them in sorted order."""
+
+    def __init__(self, store: SealedStore, *, packs: PackList | None = None, prints: bool = True) -> None:
+        self.packs = PackList() if packs is None else packs
+        self._store, self._prints = store, prints
+        self._read: Chain = ()
+        self._table = self._empty()
+
+    def _empty(self) -> PageTable:
+        return PageTable(prints=self._prints, packs=self.packs)
+
+    def table(self, chain: Chain) -> PageTable:
+        """The table that *chain* describes, units where its maps say; valid until the next call. Raises the same."""
+        if self._read != chain[: len(self._read)]:
+            self._read, self._table = (), self._empty()
+        for parts in chain[len(self._read) :]:
+            table, read = self._table, self._read
+            self._read, self._table = (), self._empty()  # a map that breaks off leaves nothing
+            with stream(self._store, parts) as opened:
+                table.apply(opened, full=not read)
+            self._read, self._table = (*read, parts), table
+        return self._table
 
 
 def stream(store: SealedStore, parts: Sequence[str]) -> io.BufferedReader:

@@ -9,7 +9,7 @@ from chatseal.format.strict_json import damaged
 VERSION = 1
 LONGEST = 256 << 20
 NAMES_MAX = 1 << 22
-REFERRED = (object_names.PACKS, object_names.MAPS)  # nothing else is referred to, nothing else condemned
+REFERRED = (object_names.PACKS, object_names.MAPS, object_names.MOVES)  # nothing else is referred to, nothing else condemned
 FORGOTTEN = (object_names.SNAPSHOTS,)
 
 

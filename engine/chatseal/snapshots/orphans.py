@@ -138,7 +138,7 @@ def adopt(table: PageTable, units: Units, fragments: list[Fragment]) -> None:
     for fragment in fragments:
         if fragment.unit != units.unit:
             continue
-        pack = np.array([table.add_pack(fragment.place)], np.uint32)
+        pack = np.array([table.packs.add(fragment.place)], np.uint32)
         for segment in fragment.segments:
             inside = segment.first.astype(np.int64) + segment.count <= len(units)
             if np.all(inside):

@@ -92,7 +92,7 @@ class PackWriter:
         key, kind = self._store.key(name), self._store.kind(name)
         writer = SealedWriter(pieces, key, self._options, self._budget, overwrite=False, kind=kind, pipe=pipe, hands=self._hands)
         content = PackContent(PackPlace(name, 0, 0))
-        return _Pack(self._table.add_pack(content.place), content, writer, pipe, pieces)
+        return _Pack(self._table.packs.add(content.place), content, writer, pipe, pieces)
 
     def _end(self, pack: _Pack) -> None:
         """Have *pack*, which is being filled, come to its end, once the one before it is handed over."""

@@ -126,7 +126,7 @@ class MapReader:
         full = strict_json.boolean(members, "full")
         count = strict_json.number(members, "packs", 0, PACKS_MAX)
         entries = strict_json.number(members, "entries", 0, ENTRIES_MAX)
-        self.head = MapHead(full, tuple(self._pack() for _ in range(count)), entries)
+        self.head = MapHead(full, tuple(pack_place(self._line()) for _ in range(count)), entries)
         if len({pack.name for pack in self.head.packs}) != count:
             raise damaged()
         self._plain = np.array([pack.plain for pack in self.head.packs], np.int64)
@@ -187,16 +187,18 @@ class MapReader:
             raise damaged()
         return data
 
-    def _pack(self) -> PackPlace:
-        value = strict_json.parse(self._line())
-        if not isinstance(value, list) or len(value) != 3:
-            raise damaged()
-        members = {"name": value[0], "length": value[1], "plain": value[2]}
-        name = strict_json.text(members, "name", 128)
-        if not object_names.is_name(name, object_names.PACKS):
-            raise damaged()
-        number = strict_json.number
-        return PackPlace(name, number(members, "length", 1, PACK_MAX), number(members, "plain", 1, PACK_PLAIN_MAX))
+
+def pack_place(line: bytes) -> PackPlace:
+    """What the line of a pack tells. Raises DamagedError."""
+    value = strict_json.parse(line)
+    if not isinstance(value, list) or len(value) != 3:
+        raise damaged()
+    members = {"name": value[0], "length": value[1], "plain": value[2]}
+    name = strict_json.text(members, "name", 128)
+    if not object_names.is_name(name, object_names.PACKS):
+        raise damaged()
+    number = strict_json.number
+    return PackPlace(name, number(members, "length", 1, PACK_MAX), number(members, "plain", 1, PACK_PLAIN_MAX))
 
 
 def _entry_head(members: dict[str, Any]) -> EntryHead:

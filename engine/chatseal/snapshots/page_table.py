@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chatseal.capture.entry import Entry
 from chatseal.format.strict_json import damaged
+from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.page_map import (
     PRINT_LEN,
     SEGMENT_UNITS,
@@ -17,7 +18,6 @@ from chatseal.snapshots.page_map import (
     EntryHead,
     MapHead,
     MapReader,
-    PackPlace,
     Prints,
     Segment,
     encode_segment,
@@ -126,29 +126,29 @@ class PageTable:
 
     Without *prints*, fingerprints are read and passed over: who only reads content needs none of them."""
 
-    def __init__(self, *, prints: bool = True) -> None:
+    def __init__(self, *, prints: bool = True, packs: PackList | None = None) -> None:
         self._prints = prints
-        self.packs: list[PackPlace] = []
-        self.referred: set[str] = set()  # packs that the maps of the chain name, whether anything lies there still or not
+        self.packs = PackList() if packs is None else packs
+        self.moves: set[str] = set()  # by which units were found elsewhere than the maps of the chain say
         self.entries: dict[str, Units] = {}
-        self._index: dict[str, int] = {}
 
-    def add_pack(self, place: PackPlace) -> int:
-        """The number of a pack, a new one if it is not there yet."""
-        number = self._index.setdefault(place.name, len(self.packs))
-        if number == len(self.packs):
-            self.packs.append(place)
-        return number
+    def used(self) -> NDArray[np.bool_]:
+        """For each number of `packs`, whether a unit lies there."""
+        used = np.zeros(len(self.packs), np.bool_)
+        for units in self.entries.values():
+            used[units.packs[units.packs < MISSING]] = True
+        return used
+
+    def referred(self) -> set[str]:
+        """The names of the packs in which units lie, and of the moves by which they were found there."""
+        return self.moves | {self.packs[number].name for number in np.flatnonzero(self.used()).tolist()}
 
     def apply(self, stream: io.BufferedReader, *, full: bool) -> None:
-        """Change the table by the map in *stream*, the first of a chain if *full*. Raises DamagedError."""
+        """Change the table by the map in *stream*, the first of a chain if *full*. Raises DamagedError, and is of no use then."""
         reader = MapReader(stream)
         if reader.head.full != full:
             raise damaged()
-        packs = np.array([self.add_pack(place) for place in reader.head.packs], np.uint32)
-        if any(self.packs[number] != place for number, place in zip(packs.tolist(), reader.head.packs, strict=True)):
-            raise damaged()  # where units lie was checked against what this map says of it
-        self.referred.update(place.name for place in reader.head.packs)
+        packs = self.packs.add_all(reader.head.packs)  # where units lie is checked against what this map says of them
         seen: set[str] = set()
         for head in reader.entries():
             path = head.entry.path
@@ -202,8 +202,9 @@ class PageTable:
                     raise AssertionError("a unit lies nowhere")
                 used[packs[packs != ZEROS]] = True
         numbers = np.cumsum(used, dtype=np.uint32) - 1
-        places = tuple(self.packs[i] for i in np.flatnonzero(used))
-        self.referred = {place.name for place in places} | (set() if full else self.referred)
+        places = tuple(self.packs[i] for i in np.flatnonzero(used).tolist())
+        if full:
+            self.moves = set()
         yield from MapHead(full, places, len(entries) + len(gone)).encode()
         for path in gone:
             yield EntryHead(Entry(path, "file"), gone=True).encode()

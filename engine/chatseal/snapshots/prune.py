@@ -5,42 +5,58 @@ still. Writers take what is condemned for absent. Ages are differences of the st
 
 import secrets
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chatseal import events
-from chatseal.errors import IntegrityError, ObjectMissingError, UnprunableError
+from chatseal.errors import IntegrityError, ObjectMissingError
 from chatseal.format import object_names
-from chatseal.format.manifest import LENGTH_MAX, Manifest
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.objects.probe import FOLDER as PROBES
+from chatseal.sealing.budget import Budget
 from chatseal.snapshots import name_list, places, references
+from chatseal.snapshots.repack import Allowance, Candidate, Repacked, choose, repack
 from chatseal.snapshots.sealed_store import SealedStore
+from chatseal.snapshots.survey import Survey, infos, survey
 
 WAIT = timedelta(days=1)
 PENDING_LIFE = timedelta(days=14)
+UNUSED = Allowance(0.05)
 _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PruneOptions:
     """How to prune. *wait* is how long what is new is left alone, and what is condemned may be objected to; *exclusive* says that nobody
-    else writes to the store now, and does all at once. *dry_run* changes nothing."""
+    else writes to the store now, and does all at once. *dry_run* changes nothing. Packs are gathered anew until *max_unused* holds."""
 
     wait: timedelta = WAIT
     exclusive: bool = False
     dry_run: bool = False
+    max_unused: Allowance = UNUSED
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        Budget.of(self.threads, None)
 
 
 def prune(store: SealedStore, options: PruneOptions) -> events.Pruned:
-    """Remove what is due, and condemn what nothing refers to. Killed at any moment it has removed nothing that is needed, and the next run
-    goes on. Several may run, on several machines; two on one machine are one after the other.
+    """Remove what is due, condemn what nothing refers to, and repack. Killed at any moment it has removed nothing that is needed, and the
+    next run goes on. Several may run, on several machines; two on one machine are one after the other.
 
     Raises UnprunableError if something that tells what is needed cannot be read: nothing is removed then. Raises StoreRefusedError where
     this credential may not delete, and what stores raise."""
     return _Prune(store, options).run()
+
+
+@dataclass(slots=True)
+class _Done:
+    """What this run has done: names with their bytes."""
+
+    removed: dict[str, int] = field(default_factory=dict)
+    condemned: set[str] = field(default_factory=set)
 
 
 class _Prune:
@@ -49,56 +65,54 @@ class _Prune:
         self._began = time.perf_counter()
         self._own = places.state_folder() / "condemned" / store.config.store_id  # a file for each list that this machine put
         self._wait = 0.0 if options.exclusive else options.wait / _SECOND
-        self._of_map: dict[tuple[str, ...], set[str]] = {}
-        self._removed: dict[str, int] = {}
+        self._now = 0.0
+        self._done = _Done()
 
     def run(self) -> events.Pruned:
         if self._options.dry_run:
-            return self._result(*self._look(self._newest()), set())
+            self._now = self._newest()
+            seen = survey(self._store)
+            spare = self._spare(seen)
+            return self._result(seen, Repacked(packs_before=len(self._chosen(seen))), len(spare))
         with places.alone(self._own / "lock"):
-            now = self._now()
-            self._drop_pendings(now)
+            self._now = self._clock()
+            self._drop_pendings()
             if self._options.exclusive:
                 self._drop_lists()
-            for name, info in self._lists().items():
-                if self._is_own(name) and now - info.modified >= self._wait:
-                    self._execute(name)
-            there, needed, condemned, old = self._look(now)
-            if old:
-                own = self._condemn(old)
-                if self._options.exclusive:
-                    self._execute(own)
-            self._drop_finished(there.keys() - self._removed.keys())
-            return self._result(there, needed, condemned, old, set(old))
+            seen = survey(self._store)
+            self._remove_due(seen)
+            self._condemn(seen)
+            repacked = Repacked()
+            if chosen := self._chosen(seen):
+                repacked = repack(self._store, seen.needed, chosen, Budget.of(self._options.threads, None))
+            if repacked.packs:
+                seen = survey(self._store)
+                self._condemn(seen)
+            self._drop_finished(seen.there.keys() - self._done.removed.keys())
+            return self._result(seen, repacked, len(self._done.condemned))
 
-    def _look(self, now: float) -> "tuple[dict[str, ObjectInfo], set[str], set[str], list[str]]":
-        """What there is, what of it is needed, what is condemned, and what is spare, old enough and not condemned yet."""
-        there = self._infos(*name_list.REFERRED)  # before what refers to them: what comes later is in no list of ours
-        needed, condemned = self._needed(), self._condemned(now)
-        spare = (info for name, info in there.items() if name not in needed and name not in condemned)
-        return there, needed, condemned, [info.name for info in spare if now - info.modified >= self._wait]
-
-    def _result(
-        self, there: dict[str, ObjectInfo], needed: set[str], condemned: set[str], old: list[str], added: set[str]
-    ) -> events.Pruned:
-        left = {name: info.size for name, info in there.items() if name not in self._removed}
-        waiting = {name: size for name, size in left.items() if name not in needed and name in condemned | added}
-        others = {name: size for name, size in left.items() if name not in needed and name not in waiting}
+    def _result(self, seen: Survey, repacked: Repacked, condemned_now: int) -> events.Pruned:
+        left = {name: info.size for name, info in seen.there.items() if name not in self._done.removed}
+        needed, condemned = seen.needed_names, self._live_lists(seen) | self._done.condemned
+        waiting = {name: size for name, size in left.items() if name not in needed and name in condemned}
+        others = {name: size for name, size in left.items() if name not in needed and name not in condemned}
         return events.Pruned(
-            len(self._removed),
-            sum(self._removed.values()),
+            len(self._done.removed),
+            sum(self._done.removed.values()),
             len(waiting),
             sum(waiting.values()),
             len(others),
             sum(others.values()),
             sum(size for name, size in left.items() if name in needed),
-            len(old),
+            condemned_now,
+            repacked.packs_before,
+            repacked.bytes,
             time.perf_counter() - self._began,
         )
 
-    # --- what there is ---
+    # --- times ---
 
-    def _now(self) -> float:
+    def _clock(self) -> float:
         """The store's clock. Raises StoreRefusedError at once where this credential may not delete."""
         probe = f"{PROBES}{secrets.token_hex(8)}"
         self._store.objects.put(probe, b"now")
@@ -111,74 +125,61 @@ class _Prune:
         """A moment that the store's clock has passed, found out without writing anything."""
         return max((info.modified for info in self._store.objects.list("")), default=0.0)
 
-    def _infos(self, *folders: str) -> dict[str, ObjectInfo]:
-        listed = (info for folder in folders for info in self._store.objects.list(folder))
-        return {info.name: info for info in listed if object_names.is_name(info.name)}
-
-    def _needed(self) -> set[str]:
-        """What is referred to: by backups that are about to end, then by snapshots."""
-        needed: set[str] = set()
-        for name in self._infos(object_names.PENDINGS):
-            with suppress(ObjectMissingError), _telling(name):  # it has ended since: its snapshot is listed below
-                needed |= name_list.parse(self._store.read(name, name_list.LONGEST))
-        for name in self._infos(object_names.SNAPSHOTS):
-            with _telling(name):
-                try:
-                    chain = Manifest.parse(self._store.read_kept(name, LENGTH_MAX)).maps
-                    needed.update(*map(self._needed_by, chain))
-                except ObjectMissingError:
-                    if references.is_there(self._store, name):
-                        raise  # one of its maps is missing; else it was forgotten since
-        return needed
-
-    def _needed_by(self, parts: tuple[str, ...]) -> set[str]:
-        if parts not in self._of_map:
-            self._of_map[parts] = references.of_map(self._store, parts)
-        return self._of_map[parts]
+    def _is_old(self, info: ObjectInfo) -> bool:
+        return self._now - info.modified >= self._wait
 
     # --- pending ---
 
-    def _drop_pendings(self, now: float) -> None:
+    def _drop_pendings(self) -> None:
         """What was announced so long ago is by somebody who died; if not, they find out before they report success."""
         life = 0.0 if self._options.exclusive else PENDING_LIFE / _SECOND
-        for name, info in self._infos(object_names.PENDINGS).items():
-            if now - info.modified >= life:
+        for name, info in infos(self._store, object_names.PENDINGS).items():
+            if self._now - info.modified >= life:
                 self._store.objects.delete(name)
 
     # --- condemned ---
 
-    def _lists(self) -> dict[str, ObjectInfo]:
-        return self._infos(object_names.CONDEMNED)
-
     def _is_own(self, name: str) -> bool:
         return (self._own / name.removeprefix(object_names.CONDEMNED)).is_file()
 
-    def _condemned(self, now: float) -> set[str]:
+    def _live_lists(self, seen: Survey) -> set[str]:
         """What is in somebody's list. A list of others that is that old has nobody who removes what is in it, so we condemn it again."""
         found: set[str] = set()
-        for name, info in self._lists().items():
-            if self._is_own(name) or now - info.modified < PENDING_LIFE / _SECOND:
-                with suppress(ObjectMissingError), _telling(name):
-                    found |= references.condemned(self._store, name)
+        for name, (info, names) in seen.lists.items():
+            if self._is_own(name) or self._now - info.modified < PENDING_LIFE / _SECOND:
+                found |= names
         return found
 
-    def _condemn(self, names: list[str]) -> str:
-        name = self._store.new_name(object_names.CONDEMNED, names[0].encode())
-        places.write_whole(self._own / name.removeprefix(object_names.CONDEMNED), b"")  # first: a list that nobody knows stays for long
-        self._store.objects.put(name, self._store.seal(name, [name_list.encode(names)]))
-        return name
+    def _spare(self, seen: Survey) -> list[str]:
+        """What nobody needs, is old enough and not condemned yet."""
+        needed, condemned = seen.needed_names, self._live_lists(seen)
+        return [name for name, info in seen.there.items() if name not in needed and name not in condemned and self._is_old(info)]
 
-    def _execute(self, name: str) -> None:
-        """Remove what is in a list of our own and not needed, the list last: as long as it is there nobody relies on what is in it."""
-        try:
-            condemned = references.condemned(self._store, name)
-            sizes = self._infos(*name_list.REFERRED)
-            for spare in sorted((condemned & sizes.keys()) - self._needed()):
-                self._store.objects.delete(spare)
-                self._removed[spare] = sizes[spare].size
-        except ObjectMissingError:
-            pass
-        self._drop_list(name)
+    def _remove_due(self, seen: Survey) -> None:
+        """Remove what is in lists of our own that are old enough, and not needed now."""
+        for name, (info, names) in seen.lists.items():
+            if self._is_own(name) and self._is_old(info):
+                self._remove(seen, names)
+                self._drop_list(name)
+
+    def _condemn(self, seen: Survey) -> None:
+        """Put a list of what is spare; and, if nobody else is there, remove that."""
+        spare = [name for name in self._spare(seen) if name not in self._done.removed]
+        if not spare:
+            return
+        name = self._store.new_name(object_names.CONDEMNED, spare[0].encode())
+        places.write_whole(self._own / name.removeprefix(object_names.CONDEMNED), b"")  # first: a list that nobody knows stays for long
+        self._store.objects.put(name, self._store.seal(name, [name_list.encode(spare)]))
+        self._done.condemned.update(spare)
+        if self._options.exclusive:
+            self._remove(seen, spare)
+            self._drop_list(name)
+
+    def _remove(self, seen: Survey, names: Iterable[str]) -> None:
+        """Remove those of *names* that are there and not needed. Their list goes last: as long as it is there nobody relies on them."""
+        for name in sorted(seen.there.keys() & set(names) - seen.needed_names - self._done.removed.keys()):
+            self._store.objects.delete(name)
+            self._done.removed[name] = seen.there[name].size
 
     def _drop_list(self, name: str) -> None:
         self._store.objects.delete(name)
@@ -186,30 +187,24 @@ class _Prune:
 
     def _drop_lists(self) -> None:
         """All lists, of others too, also damaged ones: nobody else is at work."""
-        for name in self._lists():
+        for name in infos(self._store, object_names.CONDEMNED):
             self._drop_list(name)
 
-    def _drop_finished(self, there: Collection[str]) -> None:
+    def _drop_finished(self, there: Iterable[str]) -> None:
         """Lists in which nothing is left, by whomever, and what this machine remembers of lists that are gone."""
-        lists = self._lists()
+        left = set(there)
+        lists = infos(self._store, object_names.CONDEMNED)
         for name in lists:
             with suppress(ObjectMissingError, IntegrityError):
-                if not self._is_own(name) and references.condemned(self._store, name).isdisjoint(there):
+                if not self._is_own(name) and references.condemned(self._store, name).isdisjoint(left):
                     self._store.objects.delete(name)
         with suppress(FileNotFoundError):
             for path in self._own.iterdir():
                 if path.name != "lock" and object_names.CONDEMNED + path.name not in lists:
                     path.unlink(missing_ok=True)
 
+    # --- repack ---
 
-@contextmanager
-def _telling(name: str) -> Iterator[None]:
-    """What cannot be read may need anything."""
-    try:
-        yield
-    except (IntegrityError, ObjectMissingError) as error:
-        if isinstance(error, ObjectMissingError) and not name.startswith(object_names.SNAPSHOTS):
-            raise
-        raise UnprunableError(f"{name} does not tell what it needs, so nothing is removed: {error}").with_remedy(
-            "Put back what is damaged or missing, or forget that snapshot, and prune again."
-        ) from error
+    def _chosen(self, seen: Survey) -> list[Candidate]:
+        spared = {*seen.announced, *seen.condemned, *(seen.needed.packs - seen.there.keys())}
+        return choose(seen.needed, seen.usage.packs, self._options.max_unused, spared)

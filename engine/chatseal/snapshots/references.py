@@ -3,13 +3,12 @@
 The order of these steps is what lets somebody prune at the same time (docs/design/prune.md): pending, then condemned, then what is
 there, then the snapshot, then pending once more."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 
 from chatseal.errors import IntegrityError, ObjectMissingError, StoreRefusedError
 from chatseal.format import object_names
-from chatseal.snapshots import map_chain, name_list
-from chatseal.snapshots.page_map import MapReader
+from chatseal.snapshots import name_list
 from chatseal.snapshots.sealed_store import SealedStore
 
 
@@ -35,8 +34,9 @@ def missing(store: SealedStore, names: Iterable[str]) -> set[str]:
             with suppress(ObjectMissingError):  # its run has ended: what it deleted is missed below
                 lost |= condemned(store, info.name) & wanted
     there: set[str] = set()
-    for folder in (object_names.PACKS, object_names.MAPS):
-        there.update(info.name for info in store.objects.list(folder) if info.name in wanted)
+    for folder in name_list.REFERRED:
+        if any(name.startswith(folder) for name in wanted):
+            there.update(info.name for info in store.objects.list(folder) if info.name in wanted)
     return lost | (wanted - there)
 
 
@@ -57,9 +57,3 @@ def condemned(store: SealedStore, name: str) -> frozenset[str]:
         raise error.with_remedy(
             "Nobody can tell what it condemns. When nobody backs up or prunes, `chatseal prune --exclusive` removes it."
         ) from None
-
-
-def of_map(store: SealedStore, parts: Sequence[str]) -> set[str]:
-    """The parts of a map, and every pack that it names. Raises IntegrityError, ObjectMissingError."""
-    with map_chain.stream(store, parts) as stream:
-        return {*parts, *(place.name for place in MapReader(stream).head.packs)}

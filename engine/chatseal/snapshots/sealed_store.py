@@ -40,9 +40,10 @@ class SealedStore:
         self._counter = 0
         self._lock = threading.Lock()
 
-    def new_name(self, folder: str, hint: bytes = b"") -> str:
-        """A name that nothing has yet and that tells nothing. *hint* is of the content: two clones of one machine that draw the same
-        random bytes still differ in it, or write the same."""
+    def new_name(self, folder: str, hint: bytes = b"", *, epoch: int | None = None) -> str:
+        """A name that nothing has yet and that tells nothing, of the newest epoch if no other is named.
+
+        *hint* is of the content: two clones of one machine that draw the same random bytes still differ in it, or write the same."""
         with self._lock:
             self._counter += 1
             counter = self._counter
@@ -50,7 +51,7 @@ class SealedStore:
         for piece in (secrets.token_bytes(32), _boot(), time.time_ns(), time.monotonic_ns(), os.getpid(), counter, hint):
             data = piece if isinstance(piece, bytes) else str(piece).encode()
             mac.update(len(data).to_bytes(8, "little") + data)
-        return object_names.name_of(folder, self.config.epoch.number, mac.finalize())
+        return object_names.name_of(folder, self.config.epoch.number if epoch is None else epoch, mac.finalize())
 
     def kind(self, name: str) -> str:
         """What an object of that name is bound to."""

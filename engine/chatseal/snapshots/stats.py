@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chatseal.format import object_names
-from chatseal.snapshots import map_chain
+from chatseal.snapshots import map_chain, moves
 from chatseal.snapshots.catalogue import Catalogue, Record
-from chatseal.snapshots.page_map import MapReader
 from chatseal.snapshots.retention import groups
 from chatseal.snapshots.sealed_store import SealedStore
 
@@ -160,16 +159,16 @@ def freed(store: SealedStore, known: Catalogue, gone: Sequence[Record]) -> int:
 
     Raises IntegrityError, ObjectMissingError if a map cannot be read, and what stores raise."""
     sizes = {info.name: info.size for info in store.listed(object_names.PACKS, object_names.MAPS, object_names.SNAPSHOTS)}
-    of_map: dict[tuple[str, ...], set[str]] = {}
+    reader = map_chain.ChainReader(store, prints=False)
+    moved = moves.usable(store, reader.packs)
+    of_chain: dict[map_chain.Chain, set[str]] = {}
+    for chain in sorted({record.manifest.maps for record in known.records}):
+        table = reader.table(chain)
+        moved.follow(table)
+        of_chain[chain] = table.referred() | {part for parts in chain for part in parts}
 
     def needs(records: Sequence[Record]) -> set[str]:
-        found = {record.name for record in records}
-        for parts in {parts for record in records for parts in record.manifest.maps}:
-            if parts not in of_map:
-                with map_chain.stream(store, parts) as stream:
-                    of_map[parts] = {*parts, *(place.name for place in MapReader(stream).head.packs)}
-            found |= of_map[parts]
-        return found
+        return {record.name for record in records}.union(*(of_chain[record.manifest.maps] for record in records))
 
     names = {record.name for record in gone}
     spare = needs(gone) - needs([record for record in known.records if record.name not in names])

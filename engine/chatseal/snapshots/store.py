@@ -42,6 +42,7 @@ from chatseal.snapshots.holders import Gone
 from chatseal.snapshots.inspection import inspect
 from chatseal.snapshots.orphans import Journal
 from chatseal.snapshots.prune import PruneOptions, prune
+from chatseal.snapshots.repack import Allowance
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.snapshot import Snapshot
 from chatseal.snapshots.stats import Stats, stats
@@ -173,17 +174,19 @@ class Store:
         self.check_pin()
         forget(self._sealed, [snapshot.record.name for snapshot in snapshots])
 
-    def prune(self, *, exclusive: bool = False, dry_run: bool = False) -> events.Pruned:
-        """Remove what no snapshot needs: condemn it, and remove what this machine has condemned a day ago or earlier.
+    def prune(self, *, exclusive: bool = False, dry_run: bool = False, max_unused: str = "5%") -> events.Pruned:
+        """Remove what no snapshot needs: condemn it, and remove what this machine has condemned a day ago or earlier. What is needed of
+        packs of which more is unused than *max_unused*, a share of all, a size or `unlimited`, is gathered in new ones.
 
         *exclusive* does it at once, and loses snapshots if somebody backs up meanwhile. Raises UnprunableError if something that tells
-        what is needed cannot be read, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
+        what is needed cannot be read, ValueError, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
+        options = PruneOptions(exclusive=exclusive, dry_run=dry_run, max_unused=Allowance.parse(max_unused))
         self.check_pin()
         if not (exclusive or dry_run):
             self._check_listable()
         if not dry_run:
             epochs.sweep(self._sealed)
-        return prune(self._sealed, PruneOptions(exclusive=exclusive, dry_run=dry_run))
+        return prune(self._sealed, options)
 
     def _check_listable(self) -> None:
         """Raise UnprunableError where a list is not what others have: then one cannot know what they rely on."""

@@ -1,0 +1,121 @@
+"""Survey: what there is in a store, and who needs it. What it takes for spare nobody needs, whoever is at work meanwhile.
+
+The order of its steps is what makes that true (docs/design/prune.md): what there is, then what may come to be needed, then what is needed,
+then where it was moved, then what is condemned, and which packs there are still."""
+
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from chatseal.errors import IntegrityError, ObjectMissingError, UnprunableError
+from chatseal.format import object_names
+from chatseal.format.manifest import LENGTH_MAX, Manifest
+from chatseal.objects.object_store import ObjectInfo
+from chatseal.snapshots import moves, name_list, references
+from chatseal.snapshots.map_chain import Chain, ChainReader
+from chatseal.snapshots.move import Move
+from chatseal.snapshots.moves import Moves
+from chatseal.snapshots.sealed_store import SealedStore
+from chatseal.snapshots.usage import Needed, Usage
+
+Infos = dict[str, ObjectInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """`there` is what can be referred to; `announced` what backups that are about to end need; `needed` what snapshots need of packs and
+    moves, whose packs are numbers of `usage.packs`, and `maps` of maps; `lists` the lists of the condemned, with what they name."""
+
+    there: Infos
+    announced: frozenset[str]
+    maps: frozenset[str]
+    usage: Usage
+    needed: Needed
+    lists: dict[str, tuple[ObjectInfo, frozenset[str]]]
+
+    @property
+    def needed_names(self) -> frozenset[str]:
+        """All that must stay."""
+        return self.announced | self.maps | self.needed.names
+
+    @property
+    def condemned(self) -> frozenset[str]:
+        """All that any list names."""
+        return frozenset().union(*(names for _, names in self.lists.values()))
+
+
+def survey(store: SealedStore) -> Survey:
+    """Look at all of *store*. Raises UnprunableError if something that tells what is needed cannot be read, and what stores raise."""
+    there = infos(store, *name_list.REFERRED)
+    announced = _announced(store)
+    usage = Usage()
+    maps = _of_snapshots(store, usage)
+    found = _moves(store)
+    lists = _lists(store)
+    condemned = frozenset().union(*(names for _, names in lists.values()))
+    packs: Container[str] = infos(store, object_names.PACKS) if found else ()
+    needed = usage.needed(Moves(found, usage.packs, packs), condemned)
+    return Survey(there, announced, maps, usage, needed, lists)
+
+
+def infos(store: SealedStore, *folders: str) -> Infos:
+    """What there is in *folders*, by name."""
+    listed = (info for folder in folders for info in store.objects.list(folder))
+    return {info.name: info for info in listed if object_names.is_name(info.name)}
+
+
+def _announced(store: SealedStore) -> frozenset[str]:
+    needed: set[str] = set()
+    for name in infos(store, object_names.PENDINGS):
+        with suppress(ObjectMissingError), _telling(name):  # it has ended since: its snapshot is listed later
+            needed |= name_list.parse(store.read(name, name_list.LONGEST))
+    return frozenset(needed)
+
+
+def _of_snapshots(store: SealedStore, usage: Usage) -> frozenset[str]:
+    """Tell *usage* what all snapshots use; the parts of their maps."""
+    chains: dict[Chain, list[str]] = {}
+    for name in infos(store, object_names.SNAPSHOTS):
+        with suppress(ObjectMissingError), _telling(name):  # it was forgotten since
+            chains.setdefault(Manifest.parse(store.read_kept(name, LENGTH_MAX)).maps, []).append(name)
+    reader = ChainReader(store, packs=usage.packs, prints=False)
+    for chain in sorted(chains):
+        with _telling(chains[chain][0]):
+            try:
+                usage.add(reader.table(chain))
+            except ObjectMissingError as error:
+                if any(references.is_there(store, name) for name in chains[chain]):
+                    raise _unprunable(chains[chain][0], error) from error
+                # else all of them were forgotten since
+    return frozenset(part for chain in chains for parts in chain for part in parts)
+
+
+def _moves(store: SealedStore) -> dict[str, Move]:
+    found: dict[str, Move] = {}
+    for name in moves.listed(store):
+        with suppress(ObjectMissingError), _telling(name):  # nobody needed it
+            found[name] = moves.read(store, name)
+    return found
+
+
+def _lists(store: SealedStore) -> dict[str, tuple[ObjectInfo, frozenset[str]]]:
+    found = {}
+    for name, info in infos(store, object_names.CONDEMNED).items():
+        with suppress(ObjectMissingError), _telling(name):  # what it named is gone
+            found[name] = info, references.condemned(store, name)
+    return found
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise _unprunable(name, error) from error
+
+
+def _unprunable(name: str, error: Exception) -> UnprunableError:
+    """What cannot be read may need anything."""
+    return UnprunableError(f"{name} does not tell what it needs, so nothing is removed: {error}").with_remedy(
+        "Put back what is damaged or missing, or forget that snapshot, and prune again."
+    )

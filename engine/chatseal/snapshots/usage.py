@@ -1,0 +1,85 @@
+"""Usage: which bytes of which packs the snapshots of a store need, wherever moves have brought them."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatseal.errors import LimitError
+from chatseal.format.strict_json import damaged
+from chatseal.snapshots.moves import DEPTH_MAX, Moves, Stretches, stretches_of
+from chatseal.snapshots.pack_list import PackList
+from chatseal.snapshots.page_table import MISSING, PageTable
+
+PACKS_MAX = 1 << 20
+_AT_BITS, _LENGTH_BITS = 27, 16  # of a byte of a pack's plaintext, of a unit's length less one
+
+Keys = NDArray[np.int64]  # a stretch each, ascending
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What snapshots need: `stretches` by pack and place, each once, the names of the packs in which they lie, and of moves."""
+
+    stretches: Stretches
+    packs: frozenset[str]
+    moves: frozenset[str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All of it by name."""
+        return self.packs | self.moves
+
+
+class Usage:
+    """Gathers what tables use, as their maps tell it; the tables share `packs`."""
+
+    def __init__(self) -> None:
+        self.packs = PackList()
+        self._keys: Keys = np.empty(0, np.int64)
+
+    def add(self, table: PageTable) -> None:
+        """Take in where every unit of *table* lies. Raises LimitError for more packs than can be told apart."""
+        found = [self._keys]
+        for path, units in table.entries.items():
+            stored = np.flatnonzero(units.packs < MISSING)
+            if len(stored):
+                found.append(_keys(stretches_of(table, path, stored)))
+        if len(self.packs) > PACKS_MAX:
+            raise LimitError(f"a store of more than {PACKS_MAX} packs")
+        self._keys = np.unique(np.concatenate(found))
+
+    def needed(self, moves: Moves, doubtful: Container[str] = ()) -> Needed:
+        """What is needed of packs and of *moves*.
+
+        A move frees the place that it was from if it leads to packs that are there, and nothing of it is *doubtful*: about to be removed.
+        It is needed in any case, with where it leads, because others may trust it. Raises DamagedError if moves have no end."""
+        reached, held, used = self._keys, [np.empty(0, np.int64)], set[str]()
+        for _ in range(DEPTH_MAX):
+            stretches, further = _stretches(reached), [np.empty(0, np.int64)]
+            is_free = np.zeros(len(reached), np.bool_)
+            for move in moves:
+                hits, moved = move.find(stretches)
+                if len(hits):
+                    used.add(move.name)
+                    further.append(_keys(moved))
+                    if move.name not in doubtful:
+                        is_free[hits] |= moves.are_sound(moved, doubtful)
+            held.append(reached[~is_free])
+            reached = np.unique(np.concatenate(further))
+            if not len(reached):
+                found = _stretches(np.unique(np.concatenate(held)))
+                packs = frozenset(self.packs[number].name for number in np.unique(found.pack).tolist())
+                return Needed(found, packs, frozenset(used))
+        raise damaged()
+
+
+def _keys(stretches: Stretches) -> Keys:
+    return np.unique((stretches.pack << _AT_BITS | stretches.at) << _LENGTH_BITS | (stretches.length - 1))
+
+
+def _stretches(keys: Keys) -> Stretches:
+    length = (keys & ((1 << _LENGTH_BITS) - 1)) + 1
+    at = keys >> _LENGTH_BITS & ((1 << _AT_BITS) - 1)
+    return Stretches(keys >> (_LENGTH_BITS + _AT_BITS), at, length)
