@@ -25,7 +25,7 @@ from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.snapshots import catalogue, name_list, pack_writer
 from chatseal.snapshots.copy import copy
-from chatseal.snapshots.forget import forget
+from chatseal.snapshots.forget import forget, record
 from chatseal.snapshots.prune import PruneOptions, prune
 from chatseal.snapshots.sealed_store import SealedStore
 from cli.command import COMMAND, PATIENCE, environment
@@ -289,6 +289,14 @@ def test_nothing_is_removed_there_and_what_was_forgotten_there_is_not_brought_ba
     assert (done.snapshots, done.objects) == (0, 1), "the record of what the source has forgotten"
     assert mirror.names(SNAPSHOTS) == {first, third}
     assert mirror.bench.names(FORGETS) < mirror.names(FORGETS)
+
+
+def test_a_record_of_what_could_not_be_removed_keeps_nothing_from_being_copied(mirror: Mirror) -> None:
+    """Who may add but not delete can write a record of what was forgotten; the snapshots are there nevertheless."""
+    record(mirror.bench.store, mirror.bench.names(SNAPSHOTS))
+    assert mirror.copy().snapshots == 3
+    again = mirror.copy()
+    assert (again.snapshots, again.there) == (0, 3)
 
 
 # --- what arrives -----------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from chatseal.keys.slots import Opener
 from chatseal.objects.object_store import ObjectStore
 from chatseal.objects.read_back import ReadBack
 from chatseal.objects.uploads import Uploads
-from chatseal.snapshots import catalogue, config, forget, map_chain, name_list, pins, references
+from chatseal.snapshots import catalogue, config, map_chain, name_list, pins, references
 from chatseal.snapshots.catalogue import Record
 from chatseal.snapshots.config import Config
 from chatseal.snapshots.config_object import ConfigObject
@@ -124,8 +124,8 @@ class _Copy:
         self._skipped += [(name.rpartition("-")[2], str(error)) for name, error in known.damaged]
         self._sizes = _sizes(self._source, *name_list.REFERRED, object_names.FORGETS)
         there = _sizes(self._target, object_names.SNAPSHOTS)
+        passed = there.keys() | self._forgotten_there()
         self._send_forgets()
-        passed = there.keys() | forget.forgotten(self._target)
         wanted = [record for record in known.records if record.name not in passed]
         for at in range(0, len(wanted), ROUND):
             self._copy(wanted[at : at + ROUND])
@@ -138,6 +138,15 @@ class _Copy:
             time.perf_counter() - self._began,
             tuple(self._skipped),
         )
+
+    def _forgotten_there(self) -> set[str]:
+        """What the target has forgotten by itself. A record that the source has, too, is no reason: what it names and the source still has
+        was not to go, or could not be removed there."""
+        found: set[str] = set()
+        for name in _sizes(self._target, object_names.FORGETS).keys() - self._sizes.keys():
+            with suppress(ObjectMissingError):
+                found |= name_list.parse(self._target.read_kept(name, name_list.LONGEST), name_list.FORGOTTEN)
+        return found
 
     def _send_forgets(self) -> None:
         """Records of what was forgotten: whoever misses a snapshot finds out why."""
