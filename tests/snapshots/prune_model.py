@@ -59,6 +59,7 @@ class Protocol:
     pendings_come_first: bool = True
     own_list_only: bool = True
     list_goes_last: bool = True
+    patient: bool = False  # no pending gets old while its writer lives
     attempts: int = 2
     runs: int = 1
 
@@ -136,7 +137,7 @@ class Protocol:
             case "condemn":
                 yield become(replace(state, lists=with_(state.lists, number, pruner.condemned)), step="wait")
             case "wait":
-                for owner, _ in state.pendings:
+                for owner, _ in () if self.patient else state.pendings:
                     yield replace(state, pendings=without(state.pendings, owner))
                 condemned = pruner.condemned if self.own_list_only else union(state.lists) | pruner.condemned
                 yield become(state, step="again" if self.looks_again else "delete", condemned=condemned)
