@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -458,6 +459,26 @@ def test_the_newer_config_goes_along_and_an_older_one_does_not(store: Store, sou
     Path(store.url, CONFIG_NAME).write_bytes(older)
     assert "newer" in store.copy_to(copied).warnings[0]
     assert (copied / CONFIG_NAME).read_bytes() == newer
+
+
+def test_an_epoch_that_was_dropped_is_dropped_at_the_copy_too_and_does_not_come_back(store: Store, source: Path, tmp_path: Path) -> None:
+    fill(source)
+    backed_up(store, source)
+    shutil.copytree(store.url, tmp_path / "kept before")
+    store.copy_to(tmp_path / "copy")
+    store.new_epoch()
+    backed_up(store, source)
+    store.drop_epoch(1)
+    done = store.copy_to(tmp_path / "copy")
+    assert (done.snapshots, done.skipped) == (1, ())
+    with Store(tmp_path / "copy", KEY) as copied:
+        assert len(copied.snapshots()) == 1
+        assert copied.check(share=1.0).broken == ()
+    before = {path.name for path in (tmp_path / "copy/snapshots").iterdir()}
+    with Store(tmp_path / "kept before", KEY) as older:
+        again = older.copy_to(tmp_path / "copy")
+        assert (again.snapshots, len(again.warnings)) == (0, 1)
+    assert {path.name for path in (tmp_path / "copy/snapshots").iterdir()} == before
 
 
 def test_after_a_change_of_keys_one_that_opened_the_copy_before_is_asked_for(store: Store, source: Path, tmp_path: Path) -> None:

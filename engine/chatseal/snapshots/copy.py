@@ -126,7 +126,7 @@ class _Copy:
         there = _sizes(self._target, object_names.SNAPSHOTS)
         passed = there.keys() | self._forgotten_there()
         self._send_forgets()
-        wanted = [record for record in known.records if record.name not in passed]
+        wanted = [record for record in known.records if record.name not in passed and not self._is_dropped_there(record.name)]
         for at in range(0, len(wanted), ROUND):
             self._copy(wanted[at : at + ROUND])
         self._reporter.finish(self._bytes)
@@ -147,6 +147,10 @@ class _Copy:
             with suppress(ObjectMissingError):
                 found |= name_list.parse(self._target.read_kept(name, name_list.LONGEST), name_list.FORGOTTEN)
         return found
+
+    def _is_dropped_there(self, name: str) -> bool:
+        """Whether nobody could read it there: the epoch was dropped at the target, and its source is older."""
+        return self._target.config.has_dropped(object_names.epoch_of(name))
 
     def _send_forgets(self) -> None:
         """Records of what was forgotten: whoever misses a snapshot finds out why."""
@@ -292,5 +296,5 @@ def _names(needs: dict[Record, Needs]) -> set[str]:
 
 
 def _sizes(store: SealedStore, *folders: str) -> dict[str, int]:
-    """Lengths of the objects in *folders* that have names of ours."""
-    return {info.name: info.size for folder in folders for info in store.objects.list(folder) if object_names.is_name(info.name, folder)}
+    """Lengths of the objects in *folders* that have names of ours, without those of dropped epochs."""
+    return {info.name: info.size for info in store.listed(*folders)}
