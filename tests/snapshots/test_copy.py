@@ -21,7 +21,7 @@ from chatseal.errors import (
     StoreFailedError,
     WrongKeyError,
 )
-from chatseal.format.object_names import CONDEMNED, CONFIG_NAME, FORGETS, MAPS, PACKS, PENDINGS, SNAPSHOTS
+from chatseal.format.object_names import CONDEMNED, CONFIG_NAME, FORGETS, MAPS, MOVES, PACKS, PENDINGS, SNAPSHOTS
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectInfo
 from chatseal.snapshots import catalogue, name_list, pack_writer
@@ -35,6 +35,7 @@ from servers.fixtures import swift_bucket
 from snapshots.conftest import KEY
 from snapshots.scene import backed_up, described, noise
 from snapshots.test_protocol import UNIT, bench, fill
+from snapshots.test_repack import Days, repacked
 from snapshots.wrapped_store import Bench, Wrapped
 
 __all__ = ["bench", "swift_bucket"]
@@ -170,6 +171,28 @@ def test_what_is_damaged_or_missing_costs_the_snapshots_that_need_it(mirror: Mir
         mirror.forget_copies()
         assert len(mirror.copy().skipped) == 1
     assert len(mirror.names(SNAPSHOTS)) == 2
+
+
+def test_what_was_gathered_anew_is_copied_with_the_moves_that_lead_there(bench: Bench, source: Path, tmp_path: Path) -> None:
+    days = Days(bench, source)
+    snapshots = [days.next(8) for _ in range(4)]
+    mirror = Mirror(bench)
+    mirror.copy()
+    days.forget(*snapshots[:3])
+    assert repacked(bench).repacked > 0
+    days.next(3)
+    assert mirror.copy().snapshots == 1
+    assert is_whole(mirror), "of an earlier copy, which lacks what was moved since it was made"
+    empty = Mirror(bench)
+    assert empty.copy().skipped == ()
+    assert empty.names(MOVES)
+    assert is_whole(empty)
+    for place in (mirror, empty):
+        for number, (snapshot, content) in enumerate(days.kept.items()):
+            place.restore(tmp_path / f"{id(place)}-{number}", snapshot)
+            assert (tmp_path / f"{id(place)}-{number}" / "source" / "changing").read_bytes() == content
+        prune(place.store, PruneOptions(exclusive=True))
+        assert is_whole(place)
 
 
 # --- beside others at the other place ------------------------------------------------------------------------------------------
