@@ -206,5 +206,8 @@ class _Prune:
     # --- repack ---
 
     def _chosen(self, seen: Survey) -> list[Candidate]:
-        spared = {*seen.announced, *seen.condemned, *(seen.needed.packs - seen.there.keys())}
-        return choose(seen.needed, seen.usage.packs, self._options.max_unused, spared)
+        """What is to be gathered. Also what is needed and in a list that has nobody any more: as long as the list is there, nobody relies
+        on what it names, and what was moved there would keep its old place."""
+        live = self._live_lists(seen)
+        spared = {*seen.announced, *live, *(seen.needed.packs - seen.there.keys())}
+        return choose(seen.needed, seen.usage.packs, self._options.max_unused, spared, seen.condemned - live)

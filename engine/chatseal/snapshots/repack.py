@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from chatseal.errors import ObjectMissingError
 from chatseal.format import object_names
 from chatseal.objects.uploads import Uploads
 from chatseal.sealing.budget import LEVEL, Budget
@@ -62,8 +63,11 @@ class Candidate(NamedTuple):
     unused: float
 
 
-def choose(needed: Needed, packs: PackList, allowance: Allowance, spared: Container[str]) -> list[Candidate]:
-    """Packs to be gathered anew, so that of those left no more is unused than *allowance* has; those with the greatest share of it first.
+def choose(
+    needed: Needed, packs: PackList, allowance: Allowance, spared: Container[str], dropped: Container[str] = ()
+) -> list[Candidate]:
+    """Packs to be gathered anew: those that are *dropped* and still needed, and so many that of those left no more is unused than
+    *allowance* has, those with the greatest share of it first.
 
     None of *spared*, of which nobody knows what part is needed, or which may be removed soon."""
     used = np.zeros(len(packs), np.int64)
@@ -73,11 +77,12 @@ def choose(needed: Needed, packs: PackList, allowance: Allowance, spared: Contai
         for number in np.flatnonzero(used).tolist()
     ]
     limit = allowance.bytes_of(sum(one.place.length for one in found))
-    unused, chosen = sum(one.unused for one in found), list[Candidate]()
+    chosen = [one for one in found if one.place.name in dropped and one.place.name not in spared]
+    unused = sum(one.unused for one in found) - sum(one.unused for one in chosen)
     for one in sorted(found, key=lambda one: one.unused / one.place.length, reverse=True):
         if unused <= limit:
             break
-        if one.unused and one.place.name not in spared:
+        if one.unused and one.place.name not in spared and one not in chosen:
             chosen.append(one)
             unused -= one.unused
     return chosen
@@ -153,14 +158,18 @@ class _Gathering:
         self._writer: SealedWriter | None = None
 
     def take(self, place: PackPlace, pieces: NDArray[np.int64], reader: PackReader, uploads: Uploads) -> None:
-        """Copy *pieces* of a pack."""
+        """Copy *pieces* of a pack, unless somebody has removed it since: then nobody needs it any more, or it was moved already."""
         source = len(self._sources)
         self._sources.append(place)
         whole = int(pieces[:, 1].sum()) >= WHOLE_FROM * place.plain
         for at, length in pieces.tolist():
+            try:
+                data = reader.whole(place)[at : at + length] if whole else reader.read(place, at, length)
+            except ObjectMissingError:
+                return
             writer = self._writer or self._begin(place)
             self._add(source, at, writer.tell(), length)
-            writer.write(reader.whole(place)[at : at + length] if whole else reader.read(place, at, length))
+            writer.write(data)
             if writer.tell() >= pack_writer.PLAIN:
                 self.end(uploads)
 
