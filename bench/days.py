@@ -95,13 +95,13 @@ def _write_second(first: Path, second: Path, size: int, seed: int) -> None:
         part.unlink(missing_ok=True)
 
 
-def apply_day(path: Path, size: int, *, seed: int = SEED) -> None:
-    """Let a day pass in the database at *path*, which the generator made with *size* and *seed*."""
+def apply_day(path: Path, size: int, *, seed: int = SEED, day: int = _SECOND_DAY) -> None:
+    """Let a day pass in the database at *path*, which the generator made with *size* and *seed*; every *day* is another."""
     import numpy as np
 
     # The same people, chats and language as on the first day; what they say and do is another chance's.
     history = inputs.generator()._History(size, np.random.default_rng(seed))
-    chance = np.random.default_rng([seed, _SECOND_DAY])
+    chance = np.random.default_rng([seed, day])
     history._rng = history._language._rng = chance
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         # Nobody sees the file before it is whole. Builds of SQLite differ in secure_delete.

@@ -63,9 +63,7 @@ class Candidate(NamedTuple):
     unused: float
 
 
-def choose(
-    needed: Needed, packs: PackList, allowance: Allowance, spared: Container[str], dropped: Container[str] = ()
-) -> list[Candidate]:
+def choose(needed: Needed, packs: PackList, allowance: Allowance, spared: Container[str], dropped: Container[str] = ()) -> list[Candidate]:
     """Packs to be gathered anew: those that are *dropped* and still needed, and so many that of those left no more is unused than
     *allowance* has, those with the greatest share of it first.
 
