@@ -10,7 +10,7 @@ from chatseal.capture.stream import Readable
 from chatseal.events import Backup, Checked, Restored
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.objects.object_store import ObjectInfo, ObjectStore
-from chatseal.snapshots import catalogue, map_chain, places
+from chatseal.snapshots import catalogue, map_chain, moves, places
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import Config
@@ -123,7 +123,24 @@ class Bench:
 
 
 def needs(store: SealedStore, chain: map_chain.Chain) -> set[str]:
-    """All that a snapshot with these maps refers to, unit by unit."""
-    table = map_chain.load(store, chain)
-    packs = {table.packs[number].name for units in table.entries.values() for number in units.packs.tolist() if number != ZEROS}
-    return packs | table.moves | {part for parts in chain for part in parts}
+    """All that a snapshot with these maps refers to, unit by unit and run by run, by whichever moves one follows."""
+    found = {part for parts in chain for part in parts}
+    table = map_chain.ChainReader(store).table(chain)
+    all_moves = {name: moves.read(store, name) for name in moves.listed(store)}
+
+    def follow(pack: str, at: int, length: int) -> None:
+        is_moved = False
+        for name, move in all_moves.items():
+            for source, begin, target, to, size in zip(*(column.tolist() for column in move.columns), strict=True):
+                if move.sources[source].name == pack and begin <= at and at + length <= begin + size:
+                    found.add(name)
+                    follow(move.targets[target].name, to + at - begin, length)
+                    is_moved = True
+        if not is_moved:
+            found.add(pack)
+
+    for units in table.entries.values():
+        for number, (pack, at) in enumerate(zip(units.packs.tolist(), units.at.tolist(), strict=True)):
+            if pack != ZEROS:
+                follow(table.packs[pack].name, at, units.length_of(number))
+    return found
