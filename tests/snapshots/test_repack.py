@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 
 from chatseal import DamagedError, Store, rescue_store
+from chatseal.capture.entry import Entry
 from chatseal.errors import UnprunableError
 from chatseal.events import Pruned
 from chatseal.format.object_names import CONDEMNED, MOVES, PACKS, epoch_of
 from chatseal.keys.backup_key import BackupKey
-from chatseal.snapshots import move, pack_writer
+from chatseal.snapshots import move, pack_writer, repack
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.move import Move
+from chatseal.snapshots.moves import Moves
 from chatseal.snapshots.page_map import PackPlace
+from chatseal.snapshots.page_table import PageTable, Units
 from chatseal.snapshots.prune import PruneOptions, prune
 from chatseal.snapshots.repack import Allowance
+from chatseal.snapshots.usage import Usage
 from oracle import rescue_key
 from snapshots.scene import noise
 from snapshots.test_prune import needed, pass_time, referred
@@ -278,6 +282,63 @@ def test_a_move_is_read_as_it_was_written() -> None:
             move.parse(data[:length])
     with pytest.raises(DamagedError):
         move.parse(data + b"\0")
+
+
+X, Y, Z = (PackPlace(f"packs/1-{letter * 32}", 900, 1000) for letter in "abc")
+M, N = (f"moves/1-{letter * 32}" for letter in "de")
+
+
+def needed_of_x(moves: dict[str, tuple[PackPlace, PackPlace]], there: set[PackPlace], doubtful: set[str]) -> set[str]:
+    """What is needed of a snapshot with one unit, which its map puts into X, when *moves* have moved it from pack to pack."""
+    usage = Usage()
+    table = PageTable(prints=False, packs=usage.packs)
+    units = table.entries["a"] = Units(Entry("a", "file", 100), 4096, 1, prints=False)
+    units.packs[:] = table.packs.add(X)
+    usage.add(table)
+    run = [np.array([number], np.uint32) for number in (0, 0, 0, 0, 100)]
+    found = {name: Move((source,), (target,), *run) for name, (source, target) in moves.items()}
+    needed = usage.needed(Moves(found, usage.packs, {place.name for place in there}), doubtful)
+    return {*needed.packs, *needed.moves}
+
+
+@pytest.mark.parametrize(
+    ("moves", "there", "doubtful", "needed"),
+    [
+        ({}, {X}, set(), {X.name}),
+        ({M: (X, Y)}, {X, Y}, set(), {M, Y.name}),
+        ({M: (X, Y)}, {Y}, set(), {M, Y.name}),
+        ({M: (X, Y)}, {X}, set(), {M, X.name, Y.name}),
+        ({M: (X, Y)}, {X, Y}, {M}, {M, X.name, Y.name}),
+        ({M: (X, Y)}, {X, Y}, {Y.name}, {M, X.name, Y.name}),
+        ({M: (X, Y), N: (X, Z)}, {X, Y, Z}, set(), {M, N, Y.name, Z.name}),
+        ({M: (X, Y), N: (X, Z)}, {X, Y, Z}, {Y.name}, {M, N, Y.name, Z.name}),
+        ({M: (X, Y), N: (Y, Z)}, {X, Y, Z}, set(), {M, N, Z.name}),
+        ({M: (X, Y), N: (Y, Z)}, {X, Z}, set(), {M, N, Z.name}),
+        ({M: (X, Y), N: (Y, Z)}, {X, Y, Z}, {N}, {M, N, Y.name, Z.name}),
+        ({M: (X, Y), N: (Y, Z)}, {X, Y, Z}, {Y.name}, {M, N, Z.name}),
+        ({M: (X, Y), N: (Y, Z)}, {X, Z}, {Z.name}, {M, N, X.name, Y.name, Z.name}),
+    ],
+)
+def test_a_move_frees_a_pack_only_if_all_that_it_leads_to_is_sure_to_stay(
+    moves: dict[str, tuple[PackPlace, PackPlace]], there: set[PackPlace], doubtful: set[str], needed: set[str]
+) -> None:
+    """And whatever a unit can be followed to is needed, by whichever move."""
+    assert needed_of_x(moves, there, doubtful) == needed
+
+
+def test_moves_in_a_circle_are_damage() -> None:
+    with pytest.raises(DamagedError):
+        needed_of_x({M: (X, Y), N: (Y, X)}, {X, Y}, set())
+
+
+def test_what_one_move_cannot_tell_of_takes_more(days: Days, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repack, "RUNS", 6)
+    snapshots = [days.next(8) for _ in range(4)]
+    days.forget(*snapshots[:3])
+    repacked(days.bench)
+    assert len(days.bench.names(MOVES)) > 1
+    assert referred(days.bench) == needed(days.bench)
+    assert days.all_come_back(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["5%", "0%", "100%", "0", "12M", "1GiB", "unlimited"])

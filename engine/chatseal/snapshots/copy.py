@@ -32,7 +32,7 @@ from chatseal.keys.slots import Opener
 from chatseal.objects.object_store import ObjectStore
 from chatseal.objects.read_back import ReadBack
 from chatseal.objects.uploads import Uploads
-from chatseal.snapshots import catalogue, config, map_chain, name_list, pins, references
+from chatseal.snapshots import catalogue, config, map_chain, move, name_list, pins, references
 from chatseal.snapshots.catalogue import Record
 from chatseal.snapshots.config import Config
 from chatseal.snapshots.config_object import ConfigObject
@@ -42,7 +42,8 @@ ROUND: Final = 16  # snapshots that are announced together
 ATTEMPTS: Final = 5  # until a place that loses objects is given up
 AT_ONCE: Final = 4  # objects fetched, and as many sent
 MEMORY: Final = 64 << 20  # bytes fetched and not yet sent
-_OPENED: Final = {object_names.MAPS: map_chain.PART_MAX, object_names.SNAPSHOTS: LENGTH_MAX}  # longest plaintext of what is opened
+# Longest plaintext of what is opened.
+_OPENED: Final = {object_names.MAPS: map_chain.PART_MAX, object_names.MOVES: move.LONGEST, object_names.SNAPSHOTS: LENGTH_MAX}
 
 Needs = dict[str, int]  # names of objects, and their lengths; 0 where nothing but the object tells it
 

@@ -134,8 +134,7 @@ def usable(store: SealedStore, packs: PackList) -> Moves:
 
 def listed(store: SealedStore) -> list[str]:
     """The names of all moves."""
-    infos = store.objects.list(object_names.MOVES)
-    return sorted(info.name for info in infos if object_names.is_name(info.name, object_names.MOVES))
+    return sorted(info.name for info in store.listed(object_names.MOVES))
 
 
 def read(store: SealedStore, name: str) -> Move:

@@ -210,4 +210,4 @@ class _Prune:
         on what it names, and what was moved there would keep its old place."""
         live = self._live_lists(seen)
         spared = {*seen.announced, *live, *(seen.needed.packs - seen.there.keys())}
-        return choose(seen.needed, seen.usage.packs, self._options.max_unused, spared, seen.condemned - live)
+        return choose(seen.needed, seen.packs, self._options.max_unused, spared, seen.condemned - live)

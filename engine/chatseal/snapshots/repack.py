@@ -2,13 +2,12 @@
 
 The old packs are left to who prunes: as long as anybody may rely on them, they are needed."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chatseal.errors import ObjectMissingError
 from chatseal.format import object_names
@@ -18,8 +17,8 @@ from chatseal.sealing.seal import SealOptions
 from chatseal.sealing.writer import SealedWriter
 from chatseal.sizes import parse_size
 from chatseal.snapshots import pack_writer
-from chatseal.snapshots.move import RUNS_MAX, Move
-from chatseal.snapshots.moves import Stretches
+from chatseal.snapshots.move import Move
+from chatseal.snapshots.moves import Numbers, Stretches
 from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_map import PackPlace
@@ -28,6 +27,7 @@ from chatseal.snapshots.usage import Needed
 
 PIECE: Final = 4 << 20  # bytes that are read at once
 WHOLE_FROM: Final = 0.25  # of a pack that is needed: then all of it is read, else ranges of it
+RUNS: Final = 1 << 18  # that one move tells of at most; a run under way takes 200 bytes
 IN_FLIGHT, MEMORY = 2, 64 << 20
 
 
@@ -100,15 +100,15 @@ def repack(store: SealedStore, needed: Needed, chosen: Sequence[Candidate], budg
 
     Killed at any moment it leaves packs that nobody needs, or a move that is as good as done."""
     moved: list[Move] = []
-    epochs = groupby(sorted(chosen, key=_epoch), key=_epoch)
-    for epoch, group in epochs:
-        move = _gather(store, epoch, needed, list(group), budget)
-        if move is not None:
-            name = store.new_name(object_names.MOVES, move.targets[0].name.encode(), epoch=epoch)
-            sealed = store.seal(name, move.encode())
-            store.keep(name, sealed)
-            store.objects.put(name, sealed)
-            moved.append(move)
+    for epoch, group in groupby(sorted(chosen, key=_epoch), key=_epoch):
+        for some in _batches(needed.stretches, group):
+            move = _gather(store, epoch, needed.stretches, some, budget)
+            if move is not None:
+                name = store.new_name(object_names.MOVES, move.targets[0].name.encode(), epoch=epoch)
+                sealed = store.seal(name, move.encode())
+                store.keep(name, sealed)
+                store.objects.put(name, sealed)
+                moved.append(move)
     targets = [place for move in moved for place in move.targets]
     return Repacked(sum(len(move.sources) for move in moved), len(targets), sum(place.length for place in targets))
 
@@ -117,30 +117,43 @@ def _epoch(one: Candidate) -> int:
     return object_names.epoch_of(one.place.name)
 
 
-def _gather(store: SealedStore, epoch: int, needed: Needed, chosen: Sequence[Candidate], budget: Budget) -> Move | None:
+def _here(stretches: Stretches, one: Candidate) -> slice:
+    """Where the stretches of a pack are among all."""
+    return slice(*np.searchsorted(stretches.pack, [one.number, one.number + 1]).tolist())
+
+
+def _batches(stretches: Stretches, chosen: Iterable[Candidate]) -> Iterator[list[Candidate]]:
+    """As many packs as one move is to tell of."""
+    batch: list[Candidate] = []
+    runs = 0
+    for one in chosen:
+        here = _here(stretches, one)
+        if batch and runs + here.stop - here.start > RUNS:
+            yield batch
+            batch, runs = [], 0
+        batch.append(one)
+        runs += here.stop - here.start
+    if batch:
+        yield batch
+
+
+def _gather(store: SealedStore, epoch: int, stretches: Stretches, chosen: Sequence[Candidate], budget: Budget) -> Move | None:
     gathering = _Gathering(store, epoch, budget)
     with Uploads(store.objects, objects=IN_FLIGHT, memory=MEMORY) as uploads, PackReader(store, budget) as reader:
-        for number, pieces in _pieces(needed.stretches, chosen):
-            gathering.take(chosen[number].place, pieces, reader, uploads)
+        for one in chosen:
+            here = _here(stretches, one)
+            gathering.take(one.place, _pieces(stretches.at[here], stretches.length[here]), reader, uploads)
         gathering.end(uploads)
         uploads.finish()
     return gathering.move()
 
 
-def _pieces(stretches: Stretches, chosen: Sequence[Candidate]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """For each pack its number among *chosen* and (at, length) of what is needed of it, ascending, in pieces; as many packs as one move
-    can tell of."""
-    runs = 0
-    for number, one in enumerate(chosen):
-        here = slice(*np.searchsorted(stretches.pack, [one.number, one.number + 1]).tolist())
-        at, length = stretches.at[here], stretches.length[here]
-        if np.any(at[1:] < at[:-1] + length[:-1]):
-            continue  # no writer of ours makes units that lie over one another
-        begins = np.flatnonzero(np.append(True, (at[1:] != at[:-1] + length[:-1]) | (at[1:] // PIECE != at[:-1] // PIECE)))
-        runs += len(begins)
-        if runs > RUNS_MAX:
-            return
-        yield number, np.stack((at[begins], np.add.reduceat(length, begins)), axis=1)
+def _pieces(at: Numbers, length: Numbers) -> Numbers:
+    """(at, length) of what is needed of a pack, ascending, in pieces. None if units lie over one another: no writer of ours does that."""
+    if np.any(at[1:] < at[:-1] + length[:-1]):
+        return np.empty((0, 2), np.int64)
+    begins = np.flatnonzero(np.append(True, (at[1:] != at[:-1] + length[:-1]) | (at[1:] // PIECE != at[:-1] // PIECE)))
+    return np.stack((at[begins], np.add.reduceat(length, begins)), axis=1)
 
 
 class _Gathering:
@@ -155,7 +168,7 @@ class _Gathering:
         self._name, self._sealed = "", list[bytes]()
         self._writer: SealedWriter | None = None
 
-    def take(self, place: PackPlace, pieces: NDArray[np.int64], reader: PackReader, uploads: Uploads) -> None:
+    def take(self, place: PackPlace, pieces: Numbers, reader: PackReader, uploads: Uploads) -> None:
         """Copy *pieces* of a pack, unless somebody has removed it since: then nobody needs it any more, or it was moved already."""
         source = len(self._sources)
         self._sources.append(place)

@@ -15,6 +15,7 @@ from chatseal.snapshots import moves, name_list, references
 from chatseal.snapshots.map_chain import Chain, ChainReader
 from chatseal.snapshots.move import Move
 from chatseal.snapshots.moves import Moves
+from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.usage import Needed, Usage
 
@@ -24,24 +25,16 @@ Infos = dict[str, ObjectInfo]
 @dataclass(frozen=True, slots=True)
 class Survey:
     """`there` is what can be referred to; `announced` what backups that are about to end need; `needed` what snapshots need of packs and
-    moves, whose packs are numbers of `usage.packs`, and `maps` of maps; `lists` the lists of the condemned, with what they name."""
+    moves, whose packs are numbers of `packs`; `needed_names` all that must stay. `lists` are the lists of the condemned, with what they
+    name, `condemned` all of that."""
 
     there: Infos
     announced: frozenset[str]
-    maps: frozenset[str]
-    usage: Usage
+    packs: PackList
     needed: Needed
+    needed_names: frozenset[str]
     lists: dict[str, tuple[ObjectInfo, frozenset[str]]]
-
-    @property
-    def needed_names(self) -> frozenset[str]:
-        """All that must stay."""
-        return self.announced | self.maps | self.needed.names
-
-    @property
-    def condemned(self) -> frozenset[str]:
-        """All that any list names."""
-        return frozenset().union(*(names for _, names in self.lists.values()))
+    condemned: frozenset[str]
 
 
 def survey(store: SealedStore) -> Survey:
@@ -55,7 +48,7 @@ def survey(store: SealedStore) -> Survey:
     condemned = frozenset().union(*(names for _, names in lists.values()))
     packs: Container[str] = infos(store, object_names.PACKS) if found else ()
     needed = usage.needed(Moves(found, usage.packs, packs), condemned)
-    return Survey(there, announced, maps, usage, needed, lists)
+    return Survey(there, announced, usage.packs, needed, announced | maps | needed.packs | needed.moves, lists, condemned)
 
 
 def infos(store: SealedStore, *folders: str) -> Infos:

@@ -26,11 +26,6 @@ class Needed:
     packs: frozenset[str]
     moves: frozenset[str]
 
-    @property
-    def names(self) -> frozenset[str]:
-        """All of it by name."""
-        return self.packs | self.moves
-
 
 class Usage:
     """Gathers what tables use, as their maps tell it; the tables share `packs`."""
