@@ -1,37 +1,33 @@
-"""Filling: units of entries from packs into files, whole packs at a time where most of a pack is needed."""
+"""Filling: units of entries from packs into files, whole packs at a time where most of a pack has to be unsealed."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chatseal.snapshots.pack_reader import PackReader
-from chatseal.snapshots.page_map import ZEROS
-from chatseal.snapshots.page_table import PageTable, Units, runs
+from chatseal.snapshots.pack_writer import FRAME_SIZE
+from chatseal.snapshots.page_map import ZEROS, PackPlace
+from chatseal.snapshots.page_table import PageTable, Units
+from chatseal.snapshots.runs import Numbers, Runs
 
-WHOLE_FROM = 0.25  # of a pack: if so much of it is needed, all of it is fetched
+WHOLE_FROM = 0.25  # of a pack's frames: if so many are asked for, all of it is fetched, and unsealed on all cores
 PIECE = 1 << 20
 _ZEROS = memoryview(bytes(PIECE))
-
-Numbers = NDArray[np.int64]
+_FRAME_BITS = 32  # of a key that tells pack and frame
 
 
 class Place(Protocol):
-    """A file that is being restored. `descriptor` is negative if there is no file, and all that comes goes through `write_at`."""
+    """A file that is being restored. `descriptor` is negative if there is no file, and all that comes goes through the methods."""
 
     @property
     def descriptor(self) -> int: ...
 
     def write_at(self, offset: int, data: memoryview, /) -> None: ...
 
-
-class Run(NamedTuple):
-    """Bytes in a row: where in the file, where in the pack's plaintext, how many."""
-
-    offset: int
-    at: int
-    length: int
+    def write_runs(self, runs: Runs, plain: memoryview, /) -> None:
+        """Write *runs* out of the plaintext of their pack."""
 
 
 class Filler:
@@ -39,12 +35,13 @@ class Filler:
 
     def __init__(self, table: PageTable, packs: PackReader) -> None:
         self._table, self._packs = table, packs
-        self._need = np.zeros(len(table.packs), np.int64)  # bytes of each pack that will be asked for
+        self._told: list[Numbers] = []  # frames that will be asked for, and are not counted yet
+        self._frames = np.zeros(len(table.packs), np.int64)  # of each pack that will be asked for
 
     def expect(self, units: Units, numbers: Numbers | None = None) -> None:
         """Say that *units*, or those *numbers* of them, will be asked for."""
-        packs = units.packs if numbers is None else units.packs[numbers]
-        self._need += np.bincount(packs[packs != ZEROS], minlength=len(self._need)) * units.unit
+        packs, at = (units.packs, units.at) if numbers is None else (units.packs[numbers], units.at[numbers])
+        self._told.append(np.unique(_frames(packs, at)[packs != ZEROS]))
 
     def fill(self, units: Units, place: Place, numbers: Numbers | None = None, *, tick: Callable[[int], None]) -> None:
         """Write *units*, or those *numbers* of them, into *place*; without *numbers* it is new, and reads as zeros. *tick* gets bytes.
@@ -53,33 +50,45 @@ class Filler:
         is_new = numbers is None
         packs = units.packs if numbers is None else units.packs[numbers]
         if numbers is not None:
-            for run in _runs(units, numbers[packs == ZEROS]):
+            for run in Runs.of(units, numbers[packs == ZEROS]).each():
                 for at in range(0, run.length, PIECE):
                     place.write_at(run.offset + at, _ZEROS[: min(PIECE, run.length - at)])
         groups = [group for group in _by_pack(numbers, packs) if units.packs[group[0]] != ZEROS]
-        whole = [group for group in groups if self._is_needed_whole(int(units.packs[group[0]]))]
-        coming = [self._table.packs[units.packs[group[0]]] for group in whole]
-        turn = 0
+        whole = self._needed_whole(units, groups)
         for group in groups:
             pack = self._table.packs[units.packs[group[0]]]
-            found = list(_runs(units, group))
-            if turn < len(coming) and pack is coming[turn]:
-                turn += 1
-                if is_new and place.descriptor >= 0 and found == [Run(found[0].offset, 0, pack.plain)]:
-                    self._packs.into(pack, place.descriptor, found[0].offset, following=coming[turn:])
+            runs = Runs.of(units, group)
+            if whole and pack is whole[0]:
+                whole = whole[1:]
+                if is_new and place.descriptor >= 0 and len(runs.offset) == 1 and runs.bytes == pack.plain:
+                    self._packs.into(pack, place.descriptor, int(runs.offset[0]), following=whole)
                 else:
-                    plain = self._packs.whole(pack, following=coming[turn:])
-                    for run in found:
-                        place.write_at(run.offset, plain[run.at : run.at + run.length])
+                    place.write_runs(runs, self._packs.whole(pack, following=whole))
             else:
-                for run in found:
-                    for at in range(0, run.length, PIECE):
-                        data = self._packs.read(pack, run.at + at, min(PIECE, run.length - at))
-                        place.write_at(run.offset + at, memoryview(data))
-            tick(sum(run.length for run in found))
+                read(self._packs, pack, runs, place)
+            tick(runs.bytes)
 
-    def _is_needed_whole(self, number: int) -> bool:
-        return bool(self._need[number] >= WHOLE_FROM * self._table.packs[number].plain)
+    def _needed_whole(self, units: Units, groups: Sequence[Numbers]) -> list[PackPlace]:
+        """The packs of *groups* that are better fetched whole, in this order."""
+        if self._told:
+            counted = np.unique(np.concatenate(self._told)) >> _FRAME_BITS
+            self._frames += np.bincount(counted, minlength=len(self._frames))
+            self._told.clear()
+        numbers = [int(units.packs[group[0]]) for group in groups]
+        places = [(self._table.packs[number], int(self._frames[number])) for number in numbers]
+        return [place for place, frames in places if frames * FRAME_SIZE >= WHOLE_FROM * place.plain]
+
+
+def read(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
+    """Write *runs* of a pack into *place*, fetching those ranges of it alone, each frame once. Raises the same."""
+    for run in runs.in_order_of(runs.at).each():
+        for at in range(0, run.length, PIECE):
+            data = packs.read(pack, run.at + at, min(PIECE, run.length - at))
+            place.write_at(run.offset + at, memoryview(data))
+
+
+def _frames(packs: NDArray[np.uint32], at: NDArray[np.uint32]) -> Numbers:
+    return packs.astype(np.int64) << _FRAME_BITS | (at // FRAME_SIZE)
 
 
 def _by_pack(numbers: Numbers | None, packs: NDArray[np.uint32]) -> list[Numbers]:
@@ -91,16 +100,6 @@ def _by_pack(numbers: Numbers | None, packs: NDArray[np.uint32]) -> list[Numbers
     begins = np.flatnonzero(in_order[1:] != in_order[:-1]) + 1
     groups = np.split(order if numbers is None else numbers[order], begins)
     return sorted(groups, key=lambda group: int(group[0]))
-
-
-def _runs(units: Units, numbers: Numbers) -> Iterator[Run]:
-    """The runs in which *numbers*, ascending and of one pack, lie."""
-    if not len(numbers):
-        return
-    first, count, _, at = runs(numbers, units.packs[numbers], units.at[numbers], units.unit)
-    for begin, n, where in zip(first.tolist(), count.tolist(), at.tolist(), strict=True):
-        offset = begin * units.unit
-        yield Run(offset, where, min(n * units.unit, units.entry.size - offset))
 
 
 def ordered(entries: Sequence[Units]) -> list[Units]:

@@ -114,6 +114,8 @@ class PackReader:
                 done = self._pipe.content_done
         except WrongKeyError as error:  # it is one of another store
             raise envelope.named(DamagedError(str(error)), name) from None
+        except ValueError:  # it is more than there is room for
+            raise _disagrees(place) from None
         if done != place.plain:
             raise _disagrees(place)
 

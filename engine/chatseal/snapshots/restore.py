@@ -17,16 +17,17 @@ from chatseal.sealing.source import PathLike
 from chatseal.sealing.target import Writable, write_all
 from chatseal.snapshots import map_chain
 from chatseal.snapshots.catalogue import Record
-from chatseal.snapshots.content import Content
-from chatseal.snapshots.filling import Filler, Numbers, ordered
+from chatseal.snapshots.filling import Filler, ordered
 from chatseal.snapshots.in_place import InPlace
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_table import PageTable, Units
+from chatseal.snapshots.runs import Numbers
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.tree import Tree
+from chatseal.snapshots.window import Window
 
 BATCH = 1 << 20  # bytes of an existing file that are compared at once
-PIECE = 1 << 20  # bytes for a stream
+WINDOW = 32 << 20  # bytes for a stream, whose units come out of many packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +79,20 @@ def restore_stream(
 ) -> int:
     """Write the content of one file or database of a snapshot into *target*, in order; its bytes. Raises the same."""
     table = map_chain.load(store, record.manifest.maps, prints=False)
-    reporter = Reporter(progress, None)
-    with Content(table, content_of(table, name), PackReader(store, budget)) as content:
-        buffer, done = memoryview(bytearray(PIECE)), 0
-        while n := content.readinto(buffer):
-            write_all(target, buffer[:n])
-            done += n
-            reporter.tick(done)
-    reporter.finish(done)
-    return done
+    units = content_of(table, name)
+    reporter = Reporter(progress, units.entry.size)
+    window = Window(min(WINDOW, units.entry.size))
+    with PackReader(store, budget) as packs:
+        for begin in range(0, units.entry.size, WINDOW):
+            window.move(begin, min(WINDOW, units.entry.size - begin))
+            numbers = np.arange(begin // units.unit, -(-(begin + window.length) // units.unit))
+            filler = Filler(table, packs)
+            filler.expect(units, numbers)
+            filler.fill(units, window, numbers, tick=lambda _: None)
+            write_all(target, window.content)
+            reporter.tick(begin + window.length)
+    reporter.finish(units.entry.size)
+    return units.entry.size
 
 
 def chosen(table: PageTable, names: Sequence[str]) -> list[Units]:

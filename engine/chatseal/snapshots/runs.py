@@ -1,0 +1,59 @@
+"""Runs: which bytes of a pack's plaintext go where in a file."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatseal.snapshots.page_table import Units, runs
+
+Numbers = NDArray[np.int64]
+
+
+class Run(NamedTuple):
+    """Bytes in a row: where in the file, where in the pack's plaintext, how many."""
+
+    offset: int
+    at: int
+    length: int
+
+
+class Runs(NamedTuple):
+    """Many of them, in columns; no byte of the file is in two."""
+
+    offset: Numbers
+    at: Numbers
+    length: Numbers
+
+    @classmethod
+    def of(cls, units: Units, numbers: Numbers) -> Self:
+        """The runs in which *numbers*, ascending and of one pack, lie."""
+        if not len(numbers):
+            return cls(numbers, numbers, numbers)
+        first, count, _, at = runs(numbers, units.packs[numbers], units.at[numbers], units.unit)
+        offset = first.astype(np.int64) * units.unit
+        return cls(offset, at.astype(np.int64), np.minimum(count.astype(np.int64) * units.unit, units.entry.size - offset))
+
+    def in_order_of(self, column: Numbers) -> "Runs":
+        """The same, ascending by one of the columns."""
+        order = np.argsort(column, kind="stable")
+        return Runs(self.offset[order], self.at[order], self.length[order])
+
+    @property
+    def columns(self) -> tuple[memoryview, memoryview, memoryview]:
+        """The three, as memory."""
+        return self.offset.data, self.at.data, self.length.data
+
+    def each(self) -> Iterator[Run]:
+        """One by one."""
+        return map(Run, self.offset.tolist(), self.at.tolist(), self.length.tolist())
+
+    def cut(self, plain: memoryview) -> Iterator[tuple[int, memoryview]]:
+        """The bytes of each run out of all of the pack's, and where they go."""
+        return ((run.offset, plain[run.at : run.at + run.length]) for run in self.each())
+
+    @property
+    def bytes(self) -> int:
+        """How many all of them are."""
+        return int(self.length.sum())
