@@ -14,9 +14,9 @@ from pathlib import Path
 
 from chatseal import BackupKey, BackupOptions, Store, StoreFailedError
 from chatseal.snapshots import catalogue, pack_writer
+from chatseal.snapshots.allowance import Allowance
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.prune import PruneOptions, prune
-from chatseal.snapshots.repack import Allowance
 
 UNIT, UNITS = 65536, 12
 KEPT = 6  # snapshots that a pruner leaves
@@ -47,7 +47,7 @@ def clear(store: Store, chance: random.Random) -> None:
         records = catalogue.read(store.sealed).records
         old = records[:-KEPT]
         forget(store.sealed, [record.name for record in chance.sample(old, chance.randint(0, len(old)))])
-        prune(store.sealed, PruneOptions(wait=WAIT, max_unused=Allowance(), threads=1))
+        prune(store.sealed, PruneOptions(wait=WAIT, max_unused=Allowance(), max_fragmentation=Allowance(), threads=1))
 
 
 def main() -> None:

@@ -15,10 +15,10 @@ import pytest
 from chatseal import BackupKey, Store
 from chatseal.format import object_names
 from chatseal.snapshots import catalogue
+from chatseal.snapshots.allowance import UNLIMITED
 from chatseal.snapshots.forget import forgotten
 from chatseal.snapshots.name_list import REFERRED
 from chatseal.snapshots.prune import PENDING_LIFE, PruneOptions, prune
-from chatseal.snapshots.repack import Allowance
 from snapshots import chaos_process
 from snapshots.wrapped_store import needs
 
@@ -101,7 +101,7 @@ def nothing_is_lost(folder: Path, seed: int, seconds: float) -> str:
         left = chaos.all_come_back(store)
         for span in (PENDING_LIFE, DAY):  # what the dead have announced or condemned is nobody's after two weeks
             chaos.pass_time(span)
-            prune(store.sealed, PruneOptions(max_unused=Allowance.parse("unlimited")))
+            prune(store.sealed, PruneOptions(max_unused=UNLIMITED, max_fragmentation=UNLIMITED))
         assert chaos.all_come_back(store) == left
         there = {info.name for name in REFERRED for info in store.sealed.objects.list(name)}
         needed = set[str]().union(*(needs(store.sealed, record.manifest.maps) for record in catalogue.read(store.sealed).records))

@@ -11,13 +11,13 @@ from chatseal.format.object_names import CONDEMNED
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.sealing.budget import Budget
 from chatseal.snapshots import catalogue, pack_writer, places
+from chatseal.snapshots.allowance import UNLIMITED, Allowance
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import Config
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.name_list import REFERRED
 from chatseal.snapshots.prune import PruneOptions, prune
-from chatseal.snapshots.repack import Allowance
 from chatseal.snapshots.restore import restore_stream
 from chatseal.snapshots.sealed_store import SealedStore
 from snapshots import interleaving
@@ -63,7 +63,7 @@ class Run:
             for snapshot in self.random.sample(known, max(0, len(known) - 2)):
                 self.reported.pop(snapshot, None)  # the other may have forgotten it since
                 forget(store, [f"snapshots/1-{snapshot}"])
-            prune(store, PruneOptions(max_unused=Allowance(), threads=1))
+            prune(store, PruneOptions(max_unused=Allowance(), max_fragmentation=Allowance(), threads=1))
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +88,9 @@ def nothing_is_lost(seed: int, folder: Path, *, deaths: float) -> Run:
     _comes_back(run, store, story)
     for days in (15.0, 1.0, 1.0):  # what the dead have announced or condemned is nobody's after two weeks
         run.turns.pass_time(days * DAY)
-        prune(store, PruneOptions(max_unused=Allowance(), threads=1))
+        prune(store, PruneOptions(max_unused=Allowance(), max_fragmentation=Allowance(), threads=1))
     run.turns.pass_time(DAY)
-    prune(store, PruneOptions(max_unused=Allowance.parse("unlimited"), threads=1))
+    prune(store, PruneOptions(max_unused=UNLIMITED, max_fragmentation=UNLIMITED, threads=1))
     _comes_back(run, store, story)
     left = {info.name for folder in REFERRED for info in run.memory.list(folder)}
     needed = set[str]().union(*(needs(store, record.manifest.maps) for record in catalogue.read(store).records))

@@ -14,13 +14,13 @@ from chatseal.events import Pruned
 from chatseal.format.object_names import CONDEMNED, MOVES, PACKS, epoch_of
 from chatseal.keys.backup_key import BackupKey
 from chatseal.snapshots import move, pack_writer, repack
+from chatseal.snapshots.allowance import Allowance
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.move import Move
 from chatseal.snapshots.moves import Moves
 from chatseal.snapshots.page_map import PackPlace
 from chatseal.snapshots.page_table import PageTable, Units
 from chatseal.snapshots.prune import PruneOptions, prune
-from chatseal.snapshots.repack import Allowance
 from chatseal.snapshots.usage import Usage
 from oracle import rescue_key
 from snapshots.scene import noise
@@ -82,8 +82,12 @@ def days(bench: Bench, source: Path) -> Days:
     return Days(bench, source)
 
 
-def repacked(bench: Bench, max_unused: str = "0%", *, exclusive: bool = True, dry_run: bool = False) -> Pruned:
-    return prune(bench.store, PruneOptions(exclusive=exclusive, dry_run=dry_run, max_unused=Allowance.parse(max_unused)))
+def repacked(
+    bench: Bench, max_unused: str = "0%", max_fragmentation: str = "unlimited", *, exclusive: bool = True, dry_run: bool = False
+) -> Pruned:
+    unused, fragmentation = Allowance.parse(max_unused), Allowance.parse(max_fragmentation)
+    options = PruneOptions(exclusive=exclusive, dry_run=dry_run, max_unused=unused, max_fragmentation=fragmentation)
+    return prune(bench.store, options)
 
 
 def test_what_is_needed_of_packs_is_gathered_and_the_packs_go(days: Days, tmp_path: Path) -> None:
@@ -332,7 +336,7 @@ def test_moves_in_a_circle_are_damage() -> None:
 
 
 def test_what_one_move_cannot_tell_of_takes_more(days: Days, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repack, "RUNS", 6)
+    monkeypatch.setattr(repack, "STRETCHES", 6)
     snapshots = [days.next(8) for _ in range(4)]
     days.forget(*snapshots[:3])
     repacked(days.bench)
@@ -341,12 +345,12 @@ def test_what_one_move_cannot_tell_of_takes_more(days: Days, tmp_path: Path, mon
     assert days.all_come_back(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["5%", "0%", "100%", "0", "12M", "1GiB", "unlimited"])
+@pytest.mark.parametrize("text", ["5%", "0%", "100%", "1000%", "0", "12M", "1GiB", "unlimited"])
 def test_what_may_be_unused_is_a_share_a_size_or_anything(text: str) -> None:
     assert Allowance.parse(text).bytes_of(1000) >= 0
 
 
-@pytest.mark.parametrize("text", ["", "%", "-1%", "101%", "nan%", "much", "5 percent"])
+@pytest.mark.parametrize("text", ["", "%", "-1%", "1001%", "nan%", "much", "5 percent"])
 def test_what_is_neither_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Allowance.parse(text)

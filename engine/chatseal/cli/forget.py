@@ -152,7 +152,7 @@ def command(
         if not dry_run:
             with deleting():
                 forget.forget(store.sealed, [record.name for record in gone])
-                done = pruned(store, out) if prunes else None
+                done = pruned(store) if prunes else None
         left = len(known.records) - len(gone)
         if groups and not out.json:
             out.show({}, "\n\n".join(map(_table, groups)))

@@ -12,6 +12,7 @@ from chatseal.cli.key_options import Keys, opening_keys
 from chatseal.cli.output import Output
 from chatseal.cli.store_options import open_store, store_option
 from chatseal.errors import EXIT_OK, StoreRefusedError
+from chatseal.snapshots.allowance import MAX_FRAGMENTATION, MAX_UNUSED, Allowance
 
 if TYPE_CHECKING:
     from chatseal.events import Pruned
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def allowance(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """The limit of what may be unused, as it was written."""
-    from chatseal.snapshots.repack import Allowance
-
+    """A limit, as it was written."""
     try:
         Allowance.parse(value)
     except ValueError as error:
@@ -45,36 +44,44 @@ def allowance(context: click.Context, parameter: click.Parameter, value: str) ->
 @click.option(
     "--max-unused",
     metavar="LIMIT",
-    default="5%",
+    default=MAX_UNUSED,
     show_default=True,
     callback=allowance,
-    help="How much of the packs may be needed by nobody: a share of all that is needed, a size, or `unlimited`, which repacks nothing.",
+    help="How much of the packs may be needed by nobody: a share of all that is needed, a size, or `unlimited`.",
+)
+@click.option(
+    "--max-fragmentation",
+    metavar="LIMIT",
+    default=MAX_FRAGMENTATION,
+    show_default=True,
+    callback=allowance,
+    help="How much may be unsealed in excess to restore the newest snapshots: a share of what they need, a size, or `unlimited`.",
 )
 @pass_output
-def command(out: Output, url: str, keys: Keys, exclusive: bool, dry_run: bool, max_unused: str) -> int:
+def command(out: Output, /, url: str, keys: Keys, exclusive: bool, dry_run: bool, **limits: str) -> int:
     """Remove from STORE what no snapshot needs.
 
     Backups may go on meanwhile, and several machines may prune. Therefore it takes two runs, on the same machine: one condemns what
     nothing has referred to for a day, and one that comes a day later removes what is still not referred to. --exclusive does it at once,
     which loses snapshots if somebody backs up at the same time.
 
-    Of a pack often only a part is still needed. If that is more than --max-unused, what is needed of such packs is gathered in new ones
-    (repack), and the old ones go like all else. That reads and sends those packs once.
+    Of a pack often only a part is still needed, and after months what the newest snapshot needs is scattered over many packs, which makes
+    it slow to restore. If either is more than --max-unused or --max-fragmentation allow, what is needed of the worst packs is gathered in
+    new ones (repack), what the newest snapshots need in their order, and the old ones go like all else. That reads and sends those packs
+    once. Before a long restore is needed soon, or where sending costs nothing, say --max-fragmentation 0%.
 
     If anything that tells what is needed is damaged or missing, nothing is removed (exit code 13). Needs the right to delete.
     """
     with open_store(url, keys, out, writes=True) as store, deleting():
         store.check_pin()
-        record, text = pruned(store, out, exclusive=exclusive, dry_run=dry_run, max_unused=max_unused)
+        record, text = pruned(store, exclusive=exclusive, dry_run=dry_run, **limits)
         out.result(record, text)
     return EXIT_OK
 
 
-def pruned(
-    store: "Store", out: Output, *, exclusive: bool = False, dry_run: bool = False, max_unused: str = "5%"
-) -> tuple[dict[str, object], str]:
-    """Prune *store*; what to tell of it, for scripts and for people."""
-    done = store.prune(exclusive=exclusive, dry_run=dry_run, max_unused=max_unused)
+def pruned(store: "Store", *, exclusive: bool = False, dry_run: bool = False, **limits: str) -> tuple[dict[str, object], str]:
+    """Prune *store* with these limits; what to tell of it, for scripts and for people."""
+    done = store.prune(exclusive=exclusive, dry_run=dry_run, **limits)
     return _record(done, dry_run), _text(done, dry_run)
 
 

@@ -79,6 +79,17 @@ class Filler:
         return [place for place, frames in places if frames * FRAME_SIZE >= WHOLE_FROM * place.plain]
 
 
+def fetch(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
+    """Write *runs*, all that is needed of a pack, into *place*, in the better way. Raises the same."""
+    frames = np.zeros(pack.plain // FRAME_SIZE + 2, np.int64)
+    np.add.at(frames, runs.at // FRAME_SIZE, 1)
+    np.subtract.at(frames, (runs.at + runs.length - 1) // FRAME_SIZE + 1, 1)
+    if np.count_nonzero(np.cumsum(frames)) * FRAME_SIZE >= WHOLE_FROM * pack.plain:
+        place.write_runs(runs, packs.whole(pack))
+    else:
+        read(packs, pack, runs, place)
+
+
 def read(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
     """Write *runs* of a pack into *place*, fetching those ranges of it alone, each frame once. Raises the same."""
     for run in runs.in_order_of(runs.at).each():

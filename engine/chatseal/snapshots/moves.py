@@ -28,6 +28,10 @@ class Stretches(NamedTuple):
     at: Numbers
     length: Numbers
 
+    def some(self, chosen: "Numbers | NDArray[np.bool_] | slice") -> "Stretches":
+        """Those that are *chosen*."""
+        return Stretches(self.pack[chosen], self.at[chosen], self.length[chosen])
+
 
 class BoundMove:
     """A move whose packs are numbers of a list."""

@@ -17,25 +17,29 @@ from chatseal.objects.object_store import ObjectInfo
 from chatseal.objects.probe import FOLDER as PROBES
 from chatseal.sealing.budget import Budget
 from chatseal.snapshots import name_list, places, references
-from chatseal.snapshots.repack import Allowance, Candidate, Repacked, choose, repack
+from chatseal.snapshots.allowance import MAX_FRAGMENTATION, MAX_UNUSED, Allowance
+from chatseal.snapshots.choice import Candidate, choose
+from chatseal.snapshots.repack import Repacked, repack
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.survey import Survey, infos, survey
 
 WAIT = timedelta(days=1)
 PENDING_LIFE = timedelta(days=14)
-UNUSED = Allowance(0.05)
+UNUSED, FRAGMENTATION = Allowance.parse(MAX_UNUSED), Allowance.parse(MAX_FRAGMENTATION)
 _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PruneOptions:
     """How to prune. *wait* is how long what is new is left alone, and what is condemned may be objected to; *exclusive* says that nobody
-    else writes to the store now, and does all at once. *dry_run* changes nothing. Packs are gathered anew until *max_unused* holds."""
+    else writes to the store now, and does all at once. *dry_run* changes nothing. Packs are gathered anew until no more than *max_unused*
+    of them is needed by nobody, and the newest snapshots are restored with no more than *max_fragmentation* unsealed in excess."""
 
     wait: timedelta = WAIT
     exclusive: bool = False
     dry_run: bool = False
     max_unused: Allowance = UNUSED
+    max_fragmentation: Allowance = FRAGMENTATION
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -84,7 +88,7 @@ class _Prune:
             self._condemn(seen)
             repacked = Repacked()
             if chosen := self._chosen(seen):
-                repacked = repack(self._store, seen.needed, chosen, Budget.of(self._options.threads, None))
+                repacked = repack(self._store, seen.needed, seen.packs, chosen, Budget.of(self._options.threads, None))
             if repacked.packs:
                 seen = survey(self._store)
                 self._condemn(seen)
@@ -210,4 +214,12 @@ class _Prune:
         on what it names, and what was moved there would keep its old place."""
         live = self._live_lists(seen)
         spared = {*seen.announced, *live, *(seen.needed.packs - seen.there.keys())}
-        return choose(seen.needed, seen.packs, self._options.max_unused, spared, seen.condemned - live)
+        options = self._options
+        return choose(
+            seen.needed,
+            seen.packs,
+            spared,
+            max_unused=options.max_unused,
+            max_fragmentation=options.max_fragmentation,
+            dropped=seen.condemned - live,
+        )

@@ -35,6 +35,13 @@ class Runs(NamedTuple):
         offset = first.astype(np.int64) * units.unit
         return cls(offset, at.astype(np.int64), np.minimum(count.astype(np.int64) * units.unit, units.entry.size - offset))
 
+    @classmethod
+    def joined(cls, offset: Numbers, at: Numbers, length: Numbers) -> Self:
+        """The runs of pieces, ascending by offset: pieces that follow one another on both sides are one."""
+        follows = (offset[1:] == offset[:-1] + length[:-1]) & (at[1:] == at[:-1] + length[:-1])
+        begins = np.flatnonzero(np.append(True, ~follows))
+        return cls(offset[begins], at[begins], np.add.reduceat(length, begins))
+
     def in_order_of(self, column: Numbers) -> "Runs":
         """The same, ascending by one of the columns."""
         order = np.argsort(column, kind="stable")

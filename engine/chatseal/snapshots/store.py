@@ -30,6 +30,7 @@ from chatseal.objects.local_store import LocalStore
 from chatseal.objects.object_store import ObjectStore
 from chatseal.sealing.source import PathLike
 from chatseal.snapshots import catalogue, config_object, epochs, history, holders, pins, places
+from chatseal.snapshots.allowance import MAX_FRAGMENTATION, MAX_UNUSED, Allowance
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.catalogue import LATEST, Catalogue
 from chatseal.snapshots.check import CheckOptions, check
@@ -42,7 +43,6 @@ from chatseal.snapshots.holders import Gone
 from chatseal.snapshots.inspection import inspect
 from chatseal.snapshots.orphans import Journal
 from chatseal.snapshots.prune import PruneOptions, prune
-from chatseal.snapshots.repack import Allowance
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.snapshot import Snapshot
 from chatseal.snapshots.stats import Stats, stats
@@ -174,13 +174,19 @@ class Store:
         self.check_pin()
         forget(self._sealed, [snapshot.record.name for snapshot in snapshots])
 
-    def prune(self, *, exclusive: bool = False, dry_run: bool = False, max_unused: str = "5%") -> events.Pruned:
-        """Remove what no snapshot needs: condemn it, and remove what this machine has condemned a day ago or earlier. What is needed of
-        packs of which more is unused than *max_unused*, a share of all, a size or `unlimited`, is gathered in new ones.
+    def prune(
+        self, *, exclusive: bool = False, dry_run: bool = False, max_unused: str = MAX_UNUSED, max_fragmentation: str = MAX_FRAGMENTATION
+    ) -> events.Pruned:
+        """Remove what no snapshot needs: condemn it, and remove what this machine has condemned a day ago or earlier.
+
+        What is needed of packs is gathered in new ones until no more than *max_unused* of them is needed by nobody, and the newest
+        snapshots are restored with no more than *max_fragmentation* unsealed in excess: each a share of what is needed, a size or
+        `unlimited`.
 
         *exclusive* does it at once, and loses snapshots if somebody backs up meanwhile. Raises UnprunableError if something that tells
         what is needed cannot be read, ValueError, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
-        options = PruneOptions(exclusive=exclusive, dry_run=dry_run, max_unused=Allowance.parse(max_unused))
+        unused, fragmentation = Allowance.parse(max_unused), Allowance.parse(max_fragmentation)
+        options = PruneOptions(exclusive=exclusive, dry_run=dry_run, max_unused=unused, max_fragmentation=fragmentation)
         self.check_pin()
         if not (exclusive or dry_run):
             self._check_listable()

@@ -68,14 +68,20 @@ def _announced(store: SealedStore) -> frozenset[str]:
 def _of_snapshots(store: SealedStore, usage: Usage) -> frozenset[str]:
     """Tell *usage* what all snapshots use; the parts of their maps."""
     chains: dict[Chain, list[str]] = {}
+    newest: dict[tuple[str, tuple[str, ...]], Manifest] = {}
     for name in infos(store, object_names.SNAPSHOTS):
         with suppress(ObjectMissingError), _telling(name):  # it was forgotten since
-            chains.setdefault(Manifest.parse(store.read_kept(name, LENGTH_MAX)).maps, []).append(name)
+            manifest = Manifest.parse(store.read_kept(name, LENGTH_MAX))
+            chains.setdefault(manifest.maps, []).append(name)
+            before = newest.setdefault((manifest.host, manifest.sources), manifest)
+            if (before.time, before.sequence) < (manifest.time, manifest.sequence):
+                newest[manifest.host, manifest.sources] = manifest
+    latest = {manifest.maps for manifest in newest.values()}
     reader = ChainReader(store, packs=usage.packs, prints=False)
     for chain in sorted(chains):
         with _telling(chains[chain][0]):
             try:
-                usage.add(reader.table(chain))
+                usage.add(reader.table(chain), newest=chain in latest)
             except ObjectMissingError as error:
                 if any(references.is_there(store, name) for name in chains[chain]):
                     raise _unprunable(chains[chain][0], error) from error

@@ -20,9 +20,12 @@ Keys = NDArray[np.int64]  # a stretch each, ascending
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What snapshots need: `stretches` by pack and place, each once, the names of the packs in which they lie, and of moves."""
+    """What snapshots need: `stretches` by pack and place, each once, the names of the packs in which they lie, and of moves.
+
+    `newest` is what the newest snapshots need of it, where they find it, each once, in the order in which it is restored."""
 
     stretches: Stretches
+    newest: Stretches
     packs: frozenset[str]
     moves: frozenset[str]
 
@@ -33,17 +36,21 @@ class Usage:
     def __init__(self) -> None:
         self.packs = PackList()
         self._keys: Keys = np.empty(0, np.int64)
+        self._newest: list[Keys] = []
 
-    def add(self, table: PageTable) -> None:
-        """Take in where every unit of *table* lies. Raises LimitError for more packs than can be told apart."""
-        found = [self._keys]
+    def add(self, table: PageTable, *, newest: bool = False) -> None:
+        """Take in where every unit of *table* lies, which is that of one of the *newest* snapshots. Raises LimitError for more packs than
+        can be told apart."""
+        found = [np.empty(0, np.int64)]
         for path, units in table.entries.items():
             stored = np.flatnonzero(units.packs < MISSING)
             if len(stored):
-                found.append(_keys(stretches_of(table, path, stored)))
+                found.append(keys_of(stretches_of(table, path, stored)))
         if len(self.packs) > PACKS_MAX:
             raise LimitError(f"a store of more than {PACKS_MAX} packs")
-        self._keys = np.unique(np.concatenate(found))
+        if newest:
+            self._newest += found
+        self._keys = np.unique(np.concatenate((self._keys, *found)))
 
     def needed(self, moves: Moves, doubtful: Container[str] = ()) -> Needed:
         """What is needed of packs and of *moves*.
@@ -58,7 +65,7 @@ class Usage:
                 hits, moved = move.find(stretches)
                 if len(hits):
                     used.add(move.name)
-                    further.append(_keys(moved))
+                    further.append(keys_of(moved))
                     if move.name not in doubtful:
                         is_free[hits] |= moves.are_sound(moved, doubtful)
             held.append(reached[~is_free])
@@ -66,12 +73,20 @@ class Usage:
             if not len(reached):
                 found = _stretches(np.unique(np.concatenate(held)))
                 packs = frozenset(self.packs[number].name for number in np.unique(found.pack).tolist())
-                return Needed(found, packs, frozenset(used))
+                return Needed(found, self._newest_of(moves), packs, frozenset(used))
         raise damaged()
 
+    def _newest_of(self, moves: Moves) -> Stretches:
+        """What the newest snapshots need, where they find it."""
+        found = _stretches(np.concatenate((np.empty(0, np.int64), *self._newest)))
+        moves.apply(found)
+        _, firsts = np.unique(keys_of(found), return_index=True)
+        return found.some(np.sort(firsts))
 
-def _keys(stretches: Stretches) -> Keys:
-    return np.unique((stretches.pack << _AT_BITS | stretches.at) << _LENGTH_BITS | (stretches.length - 1))
+
+def keys_of(stretches: Stretches) -> Keys:
+    """A number for each stretch, which ascends by pack and place."""
+    return (stretches.pack << _AT_BITS | stretches.at) << _LENGTH_BITS | (stretches.length - 1)
 
 
 def _stretches(keys: Keys) -> Stretches:
