@@ -6,6 +6,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -235,6 +236,16 @@ def test_standard_input_comes_back_through_standard_output(scene: Scene, copy: P
     back = started("restore", "latest", "dump", "-o", "-", *options, "--json", env=scene.env, cwd=scene.folder)
     assert (back.code, back.out) == (0, data)
     assert json.loads(back.err).keys() == {"snapshot", "bytes", "bytes_written"}
+
+
+def test_a_list_of_snapshots_loads_nothing_that_reads_their_pages(scene: Scene) -> None:
+    program = "import sys; from chatseal.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    words = [sys.executable, "-c", program, "snapshots", "--store", "store", "--key-file", "my.key", "--json"]
+    ended = subprocess.run(words, env=scene.env, cwd=scene.folder, capture_output=True, timeout=PATIENCE, text=True, check=True)
+    assert len(ended.stdout.splitlines()) == 2
+    loaded = set(ended.stderr.split())
+    assert "chatseal.snapshots.catalogue" in loaded
+    assert not loaded & {"numpy", "sqlite3", "chatseal._pages", "chatseal.snapshots.backup", "chatseal.snapshots.restore"}
 
 
 # --- snapshots, their tags and times ----------------------------------------------------------------------------------

@@ -5,7 +5,8 @@
     output    where words go                   progress  the bar on a terminal          streams   standard input and output
     key_files keys from files                  many      a report for each of many files  core_dump  none of this process
 
-Command modules are imported when they are asked for, rich only when a bar is drawn, NumPy only by `chatseal sample`.
+Command modules are imported when they are asked for, rich only when a bar is drawn, NumPy only by
+`chatseal sample` and by what works on pages of snapshots.
 """
 
 from typing import NoReturn

@@ -93,6 +93,11 @@ class Journal:
             with suppress(OSError):
                 self._path(name).unlink()
 
+    def remove_earlier_epochs(self) -> None:
+        """Know nothing more of what was sent for epochs before the newest: an epoch does not lean on another."""
+        newest = self._store.config.epoch.number
+        self.remove(name for name in self.names() if object_names.epoch_of(name) != newest)
+
     def _read(self, name: str) -> Iterator[tuple[str, Fragment]]:
         with open(self._path(name), "rb") as file:
             data = file.read(_LONGEST)

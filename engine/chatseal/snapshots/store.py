@@ -1,4 +1,6 @@
-"""Store: a place for snapshots, opened with a key."""
+"""Store: a place for snapshots, opened with a key.
+
+What only some of its methods need is imported by them: NumPy alone costs as much as to list a year of snapshots."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from chatseal import events
 from chatseal.capture.stream import Readable
@@ -23,7 +25,7 @@ from chatseal.errors import (
     WrongKeyError,
 )
 from chatseal.events import Report
-from chatseal.format.object_names import CONFIG_NAME, epoch_of
+from chatseal.format.object_names import CONFIG_NAME
 from chatseal.keys.slots import Holder, Opener, openers_of
 from chatseal.objects.addresses import open_store
 from chatseal.objects.local_store import LocalStore
@@ -31,21 +33,19 @@ from chatseal.objects.object_store import ObjectStore
 from chatseal.sealing.source import PathLike
 from chatseal.snapshots import catalogue, config_object, epochs, history, holders, pins, places
 from chatseal.snapshots.allowance import MAX_FRAGMENTATION, MAX_UNUSED, Allowance
-from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.catalogue import LATEST, Catalogue
-from chatseal.snapshots.check import CheckOptions, check
 from chatseal.snapshots.config import LENGTH_MAX, Config
 from chatseal.snapshots.config_object import ConfigObject
-from chatseal.snapshots.copy import CopyOptions, copy, meet
 from chatseal.snapshots.epochs import Epoch
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.holders import Gone
-from chatseal.snapshots.inspection import inspect
-from chatseal.snapshots.orphans import Journal
-from chatseal.snapshots.prune import PruneOptions, prune
 from chatseal.snapshots.sealed_store import SealedStore
-from chatseal.snapshots.snapshot import Snapshot
-from chatseal.snapshots.stats import Stats, stats
+
+if TYPE_CHECKING:
+    from chatseal.snapshots.backup import BackupOptions
+    from chatseal.snapshots.copy import CopyOptions
+    from chatseal.snapshots.snapshot import Snapshot
+    from chatseal.snapshots.stats import Stats
 
 _FORK = (
     "the store's config is another one of the same generation than this machine has seen: two changes of its holders or epochs were made at"
@@ -132,7 +132,7 @@ class Store:
         self,
         *sources: PathLike,
         streams: Mapping[str, Readable | Sequence[str]] | None = None,
-        options: BackupOptions | None = None,
+        options: "BackupOptions | None" = None,
         progress: Report | None = None,
     ) -> events.Backup:
         """Make a snapshot of *sources*, files, databases and folders, and of *streams*, each a binary file object or a command's words.
@@ -141,20 +141,18 @@ class Store:
         *progress* gets the bytes read. What cannot be read is in the result's `skipped`.
 
         Raises StoreChangedError, what stores raise, OSError."""
+        from chatseal.snapshots.backup import BackupOptions, backup
+        from chatseal.snapshots.orphans import Journal
+
         self.check_pin()
         options = options or BackupOptions()
         own = [places.state_folder(), places.cache_folder(), *([self._objects.folder] if isinstance(self._objects, LocalStore) else [])]
         capture = replace(options.capture, leave_out=(*options.capture.leave_out, *map(os.path.abspath, own)))
         paths = [os.path.abspath(source) for source in sources]
-        self._drop_older_orphans()
+        Journal(self._sealed).remove_earlier_epochs()
         done = backup(self._sealed, paths, streams or {}, replace(options, capture=capture), progress=progress)
         self._check_epoch()
         return replace(done, warnings=(*done.warnings, *history.sentences(self._look())))
-
-    def _drop_older_orphans(self) -> None:
-        """Know nothing more of what runs that were cut off have sent for earlier epochs: an epoch does not lean on another."""
-        journal, newest = Journal(self._sealed), self.config.epoch.number
-        journal.remove(name for name in journal.names() if epoch_of(name) != newest)
 
     def _check_epoch(self) -> None:
         """Raise DroppedEpochError if what was just written is sealed for an epoch that was dropped meanwhile: nobody can read it."""
@@ -185,6 +183,8 @@ class Store:
 
         *exclusive* does it at once, and loses snapshots if somebody backs up meanwhile. Raises UnprunableError if something that tells
         what is needed cannot be read, ValueError, StoreChangedError, StoreRefusedError, what stores raise, OSError."""
+        from chatseal.snapshots.prune import PruneOptions, prune
+
         unused, fragmentation = Allowance.parse(max_unused), Allowance.parse(max_fragmentation)
         options = PruneOptions(exclusive=exclusive, dry_run=dry_run, max_unused=unused, max_fragmentation=fragmentation)
         self.check_pin()
@@ -203,13 +203,15 @@ class Store:
             )
 
     def copy_to(
-        self, url: PathLike, *, key: Opener | Sequence[Opener] = (), options: CopyOptions | None = None, progress: Report | None = None
+        self, url: PathLike, *, key: Opener | Sequence[Opener] = (), options: "CopyOptions | None" = None, progress: Report | None = None
     ) -> Copied:
         """Copy all snapshots to *url*: an empty place, or an earlier copy, which the key of this store opens, or has been changed since:
         then *key* opened it before. Only what is not there is sent.
 
         *progress* gets the bytes sent. Snapshots that cannot be copied are in the result's `skipped`. Raises StoreChangedError if another
         store lies there, StoreExistsError if other things do, NoStoreError, WrongKeyError, what stores raise, OSError."""
+        from chatseal.snapshots.copy import CopyOptions, copy, meet
+
         objects = open_store(os.fspath(url), create=True)
         try:
             if objects.url == self.url:
@@ -251,8 +253,10 @@ class Store:
         self._openers = tuple(_as_opener(new))
         return change
 
-    def stats(self) -> Stats:
+    def stats(self) -> "Stats":
         """What it holds, of which sources, by month, and how it grows. Raises what stores raise."""
+        from chatseal.snapshots.stats import stats
+
         return stats(self._sealed, catalogue.read(self._sealed))
 
     def epochs(self) -> list[Epoch]:
@@ -310,18 +314,23 @@ class Store:
 
     def snapshots(self) -> "list[Snapshot]":
         """All snapshots, oldest first; those that are damaged are left out, and found by `check`."""
+        from chatseal.snapshots.snapshot import Snapshot
+
         return [Snapshot(self._sealed, record) for record in catalogue.read(self._sealed).records]
 
     def snapshot(self, wanted: str = LATEST, *, at: datetime | None = None) -> "Snapshot":
         """The snapshot whose id begins with *wanted*, or the latest, of those not younger than *at*. Raises NoStoreError."""
+        from chatseal.snapshots.snapshot import Snapshot
+
         return Snapshot(self._sealed, catalogue.read(self._sealed).find(wanted, at=at))
 
     def check(self, *, share: float = 0.0, threads: int | None = None, progress: Report | None = None) -> events.Checked:
         """Whether all snapshots can be restored: their structure, and of *share* of the packs, 0.0 to 1.0, every byte.
 
         All of it is read from the store; copies on this machine say nothing about what is there."""
-        sealed = SealedStore(self._objects, self.config, copies=False)
-        return check(sealed, CheckOptions(share, threads), progress=progress)
+        from chatseal.snapshots.check import CheckOptions, check
+
+        return check(SealedStore(self._objects, self.config, copies=False), CheckOptions(share, threads), progress=progress)
 
     def look_back(self, known: Catalogue | None = None) -> tuple[str, ...]:
         """Snapshots and forget records that were there and are gone without having been forgotten, by names of objects: what this machine
@@ -349,6 +358,8 @@ class Store:
 
     def inspect(self, name: str) -> dict[str, Any]:
         """What the object *name* of the store tells, as members for JSON. Raises NoStoreError, ObjectMissingError, IntegrityError."""
+        from chatseal.snapshots.inspection import inspect
+
         return inspect(self._sealed, name)
 
     def close(self) -> None:
