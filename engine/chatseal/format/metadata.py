@@ -116,13 +116,14 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_members)
+
+
 def _parse(content: bytes) -> Metadata:
     try:
         if len(content) > CONTENT_MAX:
             raise ValueError("too long")
-        members = json.loads(
-            content.decode("utf-8"), parse_int=_integer, parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_members
-        )
+        members = _DECODER.decode(content.decode("utf-8"))
     except (ValueError, RecursionError):
         raise _damaged() from None
     if not isinstance(members, dict) or not all(type(value) in (str, int) for value in members.values()):

@@ -26,7 +26,7 @@ def parse(data: bytes) -> Any:
     """The value that *data* holds. Raises DamagedError, also of a member that occurs twice, a number that is no integer of magnitude
     below 2^64, or deep nesting."""
     try:
-        return json.loads(data.decode("ascii"), object_pairs_hook=_once, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse)
+        return _DECODER.decode(data.decode("ascii"))
     except (ValueError, RecursionError):
         raise damaged() from None
 
@@ -69,10 +69,10 @@ def version(members: dict[str, Any], known: int) -> None:
 
 
 def time(members: dict[str, Any], name: str, pattern: str) -> datetime:
-    """A member that is a time in UTC, spelled as *pattern* (of strftime) spells it and in no other way."""
+    """A member that is a time in UTC, spelled as *pattern* (of strftime, within ISO 8601) spells it and in no other way."""
     written = text(members, name, 40)
     try:
-        found = datetime.strptime(written, pattern).replace(tzinfo=UTC)
+        found = datetime.fromisoformat(written).replace(tzinfo=UTC)  # strptime takes ten times as long
     except ValueError:
         raise damaged() from None
     if found.strftime(pattern) != written:
@@ -115,3 +115,6 @@ def _integer(digits: str) -> int:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse)
