@@ -329,14 +329,23 @@ def test_a_damaged_record_never_gives_other_bytes(places: list[int], record: int
         return  # what was read until then was right
 
 
+class Counted(io.BytesIO):
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2000])
+def test_a_file_of_one_record_is_read_and_decrypted_once(length: int) -> None:
+    source = Counted(b"".join(chatseal.seal_chunks([PLAIN[:length]], KEY)))
+    with chatseal.open(source, key=KEY) as reader:
+        assert reader.read() == PLAIN[:length]
+    assert source.reads == len(["a block of header", "the prefix", "the record"])
+
+
 def test_one_frame_is_kept_for_the_next_read() -> None:
-    class Counted(io.BytesIO):
-        reads = 0
-
-        def read(self, size: int | None = -1, /) -> bytes:
-            self.reads += 1
-            return super().read(size)
-
     source = Counted(SEALED)
     with chatseal.open(source, key=KEY) as reader:
         reader.read(1)

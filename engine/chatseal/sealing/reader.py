@@ -22,6 +22,8 @@ from chatseal.sealing.source import flat
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+_KEPT_MAX = 2  # records: the end of a stream, where one thing after another is read, or all of a small one
+
 
 class _Ranges:
     """Ranges of a file: by pread where there is a descriptor, else by seek and read under a lock."""
@@ -64,7 +66,7 @@ class _Ranges:
 class SealedReader(io.BufferedIOBase):
     """The plaintext of a sealed file: read, readinto, seek, tell, for one thread at a time.
 
-    Memory is one frame and the seek table. Each read authenticates what it returns; that the rest of the file is whole is for `verify`.
+    Memory is one frame, the seek table and two records. Each read authenticates what it returns; that the rest is whole is for `verify`.
     Pickled by path and by the key's file, at the same position. After an IntegrityError every read fails the same way."""
 
     def __init__(self, source: "str | os.PathLike[str] | IO[bytes]", key: Opener | Sequence[Opener], *, kind: str = SEALED) -> None:
@@ -104,6 +106,7 @@ class SealedReader(io.BufferedIOBase):
             raise failure(f"{ranges.name} ends where no payload can end, after {ranges.length} bytes")
         self._stream_length = length
         self._opener = _core.RecordOpener(key.key, key.nonce)
+        self._kept: tuple[int, bytearray] = 0, bytearray()  # the number of a record, and the plaintext from there on
         self._decompressor = _core.FrameDecompressor()
         end = min(FOOTER_LEN, length)
         try:
@@ -142,22 +145,31 @@ class SealedReader(io.BufferedIOBase):
             raise self._disagrees()
 
     def _stream(self, at: int, length: int) -> bytes:
-        """*length* authenticated bytes of the stream at *at*: one range of the file."""
+        """*length* authenticated bytes of the stream at *at*: one range of the file, or of what is kept."""
         first, last = at // RECORD_PLAIN, (at + length - 1) // RECORD_PLAIN
         # The record after a stream of whole records is empty; whoever reads the end has it checked too.
         final = self._stream_length // RECORD_PLAIN
         if at + length == self._stream_length:
             last = final
-        end = min((last + 1) * RECORD_SEALED, self._stream_length + (final + 1) * (RECORD_SEALED - RECORD_PLAIN))
-        sealed = self._ranges.read(self._records_at + first * RECORD_SEALED, end - first * RECORD_SEALED)
-        plain = bytearray((last - first + 1) * RECORD_PLAIN)
+        begin, plain = self._kept
+        if not begin <= first <= last < begin + len(plain) // RECORD_PLAIN:
+            begin, plain = first, self._records(first, last)
+            if last - first < _KEPT_MAX:
+                self._kept = begin, plain
+        skip = at - begin * RECORD_PLAIN
+        return bytes(memoryview(plain)[skip : skip + length])
+
+    def _records(self, first: int, last: int) -> bytearray:
+        """The authenticated plaintext of the records from *first* to *last*."""
         begin = self._records_at + first * RECORD_SEALED
+        end = min(self._records_at + (last + 1) * RECORD_SEALED, self._ranges.length)
+        sealed = self._ranges.read(begin, end - begin)
+        plain = bytearray((last - first + 1) * RECORD_PLAIN)
         try:
             self._opener.open_into(first, sealed, plain)
         except _core.Damaged:
             raise DamagedError(f"{self._ranges.name} is damaged between bytes {begin} and {begin + len(sealed)}") from None
-        skip = at - first * RECORD_PLAIN
-        return bytes(memoryview(plain)[skip : skip + length])
+        return plain
 
     def _load(self, place: FramePlace) -> None:
         frame = self._stream(place.at, place.length)
