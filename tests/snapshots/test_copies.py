@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chatseal.errors import StoreFailedError
-from chatseal.format.object_names import PACKS, PENDINGS
+from chatseal.format.object_names import PACKS, PENDINGS, SNAPSHOTS
 from chatseal.snapshots import catalogue, map_chain, pack_writer
 from snapshots.scene import noise
 from snapshots.wrapped_store import Bench
@@ -227,6 +227,22 @@ def test_folders_under_the_names_of_copies_and_records_are_no_failure(bench: Ben
         (path / "inside").mkdir(parents=True)
     right(bench, source, tmp_path / "out")
     assert bench.check().broken == ()
+
+
+def test_of_manifests_only_those_are_fetched_of_which_there_is_no_good_copy(bench: Bench, kept: Kept, source: Path) -> None:
+    for day in range(6):
+        (source / "a").write_bytes(noise(10, day))
+        bench.backup(source)
+    known = catalogue.read(bench.store)
+    gone, harmed = kept.of("snapshots", bench)[1:5:2]
+    gone.unlink()
+    harmed.write_bytes(HARM["a bit other"](harmed.read_bytes()))
+    bench.calm()
+    assert catalogue.read(bench.store) == known
+    assert sorted(name for call, name in bench.objects.calls if call == "get") == sorted(SNAPSHOTS + path.name for path in (gone, harmed))
+    bench.calm()
+    assert catalogue.read(bench.store) == known
+    assert "get" not in [call for call, _ in bench.objects.calls]
 
 
 def test_copies_of_what_no_snapshot_needs_any_more_are_dropped(

@@ -87,9 +87,9 @@ def read(store: SealedStore) -> Catalogue:
     dropped = tuple(info.name for info in listed if store.config.has_dropped(object_names.epoch_of(info.name)))
     infos = [info for info in listed if info.name not in dropped]
 
-    def fetch(info: ObjectInfo) -> Record | tuple[str, IntegrityError] | None:
+    def look(info: ObjectInfo, data: bytes | None = None) -> Record | tuple[str, IntegrityError] | None:
         try:
-            manifest = Manifest.parse(store.read_kept(info.name, LENGTH_MAX))
+            manifest = Manifest.parse(store.read_kept(info.name, LENGTH_MAX) if data is None else data)
         except ObjectMissingError:  # forgotten meanwhile
             return None
         except IntegrityError as error:
@@ -97,14 +97,24 @@ def read(store: SealedStore) -> Catalogue:
         stored = _moment(info.modified)
         return Record(info.name, manifest, min(manifest.time, stored), stored)
 
-    with ThreadPoolExecutor(_FETCHERS, "chatseal-catalogue") as pool:
-        found = list(pool.map(fetch, infos))
+    # Copies are read in this thread: that is Python's own work, at which threads are in each other's way. A store is waited for.
+    found, missing = [], []
+    for info in infos:
+        data = store.read_copy(info.name, LENGTH_MAX)
+        if data is None:
+            missing.append(info)
+        else:
+            found.append(look(info, data))
+    if missing:
+        with ThreadPoolExecutor(_FETCHERS, "chatseal-catalogue") as pool:
+            found += pool.map(look, missing)
     store.drop_copies(object_names.SNAPSHOTS, {info.name for info in infos})
-    if not any(isinstance(item, tuple) for item in found):
+    damaged = sorted((item for item in found if isinstance(item, tuple)), key=lambda item: item[0])
+    if not damaged:
         maps = {part for record in found if isinstance(record, Record) for parts in record.manifest.maps for part in parts}
         store.drop_copies(object_names.MAPS, maps)
     records = sorted((item for item in found if isinstance(item, Record)), key=lambda r: (r.time, r.manifest.sequence, r.name))
-    return Catalogue(tuple(records), tuple(item for item in found if isinstance(item, tuple)), dropped, store.config.epoch.number)
+    return Catalogue(tuple(records), tuple(damaged), dropped, store.config.epoch.number)
 
 
 def _moment(modified: float) -> datetime:

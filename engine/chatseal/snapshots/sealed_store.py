@@ -85,17 +85,25 @@ class SealedStore:
 
     def read_kept(self, name: str, longest: int) -> bytes:
         """The same, from this machine's copy if there is a good one."""
-        path = self._copy(name)
-        if path is not None:
-            try:
-                with open(path, "rb") as file:
-                    return self.unseal(name, file.read(longest + longest // 8 + _SPARE), longest)
-            except (OSError, ChatsealError):
-                pass
+        plain = self.read_copy(name, longest)
+        if plain is not None:
+            return plain
         data = self._get(name, longest)
         plain = self.unseal(name, data, longest)
         self.keep(name, [data])
         return plain
+
+    def read_copy(self, name: str, longest: int) -> bytes | None:
+        """The same, from this machine's copy alone; None if there is no good one."""
+        path = self._copy(name)
+        if path is None:
+            return None
+        try:
+            with open(path, "rb") as file:
+                length = min(os.fstat(file.fileno()).st_size, longest + longest // 8 + _SPARE)  # as much memory is taken for it
+                return self.unseal(name, file.read(length), longest)
+        except (OSError, ChatsealError):
+            return None
 
     def read_sealed(self, name: str, longest: int) -> bytes:
         """The object itself, after it was seen that it opens and holds at most *longest* bytes. Raises the same as `read`."""
