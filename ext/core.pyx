@@ -5,7 +5,7 @@
 # which is made for that.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cimport cython
@@ -274,6 +274,7 @@ cdef class _Ends:
 
     cdef Py_buffer _source_view, _target_view
     cdef bint _has_source, _has_target
+    cdef const int64_t[:, ::1] _runs
 
     cdef int _source(self, pipe_end *end, source) except -1:
         """None: in turn. (descriptor, offset, length): a file. Else a buffer, read where it lies."""
@@ -292,7 +293,7 @@ cdef class _Ends:
         return 0
 
     cdef int _target(self, pipe_end *end, target) except -1:
-        """None: in turn. (descriptor, offset): a file. False: nowhere. Else a writable buffer, filled where it lies."""
+        """None: in turn. (descriptor, offset or runs): a file. False: nowhere. Else a writable buffer, filled where it lies."""
         memset(end, 0, sizeof(pipe_end))
         if target is None:
             end.kind = END_IN_TURN
@@ -300,7 +301,11 @@ cdef class _Ends:
             end.kind = END_NOWHERE
         elif isinstance(target, tuple):
             end.kind = END_FILE
-            end.file, end.offset = target
+            end.file = target[0]
+            if isinstance(target[1], int):
+                end.offset = target[1]
+            else:
+                self._take_runs(end, target[1])
         else:
             PyObject_GetBuffer(target, &self._target_view, PyBUF_WRITABLE)
             self._has_target = True
@@ -309,7 +314,23 @@ cdef class _Ends:
             end.length = self._target_view.len
         return 0
 
+    cdef int _take_runs(self, pipe_end *end, runs) except -1:
+        """Rows of (offset, at, length), which `work` relies on: at least one, ascending by at, apart, and no number beyond what fits."""
+        cdef int64_t most = (<int64_t>1 << 62), reached = 0
+        cdef Py_ssize_t i
+        self._runs = runs
+        if self._runs.shape[0] == 0 or self._runs.shape[1] != 3:
+            raise ValueError("runs are rows of three")
+        for i in range(self._runs.shape[0]):
+            if not (0 <= self._runs[i, 0] < most and reached <= self._runs[i, 1] < most and 0 < self._runs[i, 2] < most):
+                raise ValueError("runs do not ascend")
+            reached = self._runs[i, 1] + self._runs[i, 2]
+        end.runs = <const file_run *>&self._runs[0, 0]
+        end.run_count = self._runs.shape[0]
+        return 0
+
     cdef _release_ends(self):
+        self._runs = None
         if self._has_source:
             self._has_source = False
             PyBuffer_Release(&self._source_view)

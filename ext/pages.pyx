@@ -2,11 +2,10 @@
 import os
 from typing import NamedTuple
 
-from libc.errno cimport EINTR, EIO, errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.errno cimport errno
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 from posix.stat cimport struct_stat
-from posix.unistd cimport pwrite
 
 cimport cython
 
@@ -172,36 +171,6 @@ def gather(uint8_t[::1] data, size_t length, size_t unit, const uint8_t[::1] mar
             at += n
             i += 1
     return end
-
-
-def scatter(int descriptor, const uint8_t[::1] data, const int64_t[::1] offsets, const int64_t[::1] starts, const int64_t[::1] lengths):
-    """Write pieces of *data* into an open file: `lengths[i]` bytes from `starts[i]` on at `offsets[i]`."""
-    cdef Py_ssize_t i, count = offsets.shape[0]
-    cdef int64_t size = data.shape[0], done
-    cdef ssize_t n
-    cdef int code = 0
-    if starts.shape[0] != count or lengths.shape[0] != count:
-        raise ValueError("the columns are not of one length")
-    with nogil, cython.boundscheck(False):
-        for i in range(count):
-            if offsets[i] < 0 or starts[i] < 0 or lengths[i] < 1 or starts[i] > size or lengths[i] > size - starts[i]:
-                code = -1
-                break
-        if code == 0:
-            for i in range(count):
-                done = 0
-                while done < lengths[i]:
-                    n = pwrite(descriptor, &data[starts[i] + done], <size_t>(lengths[i] - done), offsets[i] + done)
-                    if n == 0 or (n < 0 and errno != EINTR):
-                        code = errno if n < 0 else EIO
-                        break
-                    done += n if n > 0 else 0
-                if code != 0:
-                    break
-    if code < 0:
-        raise ValueError("a piece is not in the data")
-    if code > 0:
-        _refuse(code)
 
 
 cdef int _refuse(int code) except -1:

@@ -1,5 +1,5 @@
 # Declarations only: our own C (status.h, digest.h, records.h, frames.h, table.h, window.h, seal.h, unseal.h).
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "zstd.h" nogil:
     ctypedef struct ZSTD_CCtx
@@ -73,12 +73,16 @@ cdef extern from "walk.h" nogil:
 cdef extern from "window.h" nogil:
     ctypedef enum end_kind:
         END_IN_TURN, END_FILE, END_MEMORY, END_NOWHERE
+    ctypedef struct file_run:
+        int64_t offset, at, length
     ctypedef struct pipe_end:
         end_kind kind
         int file
         uint8_t *memory
         uint64_t offset
         uint64_t length
+        const file_run *runs
+        size_t run_count
     int POLL_FEED, POLL_DRAIN, POLL_DONE, POLL_FAILED
     ctypedef struct window:
         uint64_t order_ns

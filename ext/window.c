@@ -86,8 +86,40 @@ status end_read(const pipe_end *end, uint64_t at, uint8_t *buffer, size_t length
     return file_move_all(end, at, buffer, length, 0, why);
 }
 
+/* The first run that ends after *at*. */
+static size_t run_after(const pipe_end *end, uint64_t at)
+{
+    size_t low = 0, high = end->run_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if ((uint64_t)(end->runs[middle].at + end->runs[middle].length) <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static status write_runs(const pipe_end *end, uint64_t at, const uint8_t *buffer, size_t length, fault *why)
+{
+    status result = STATUS_OK;
+    for (size_t i = run_after(end, at); i < end->run_count && result == STATUS_OK; i++) {
+        const file_run *run = &end->runs[i];
+        uint64_t from = (uint64_t)run->at > at ? (uint64_t)run->at : at;
+        uint64_t until = (uint64_t)(run->at + run->length) < at + length ? (uint64_t)(run->at + run->length) : at + length;
+        if (from >= until)
+            break;
+        result = file_move_all(end, (uint64_t)run->offset + (from - (uint64_t)run->at), (uint8_t *)buffer + (from - at), until - from, 1, why);
+        if (result != STATUS_OK)
+            why->place = from;
+    }
+    return result;
+}
+
 status end_write(const pipe_end *end, uint64_t at, const uint8_t *buffer, size_t length, fault *why)
 {
+    if (end->runs != NULL)
+        return write_runs(end, at, buffer, length, why);
     return file_move_all(end, at, (uint8_t *)buffer, length, 1, why);
 }
 

@@ -17,12 +17,20 @@
 
 typedef enum { END_IN_TURN, END_FILE, END_MEMORY, END_NOWHERE } end_kind;
 
+/* Where a stretch of plaintext goes: *length* bytes from *at* on are written at *offset* of the file. */
+typedef struct {
+    int64_t offset, at, length;
+} file_run;
+
 typedef struct {
     end_kind kind;
     int file;        /* END_FILE: a descriptor, borrowed */
     uint8_t *memory; /* END_MEMORY: borrowed; never written through when it is a source */
     uint64_t offset; /* where the payload or plaintext begins in the file */
     uint64_t length; /* bytes of source; capacity of a target in memory */
+    /* A target file: unless NULL the runs that are written of the plaintext, ascending by *at* and apart, borrowed. The rest is not. */
+    const file_run *runs;
+    size_t run_count;
 } pipe_end;
 
 /* What the calling thread can do next; *_poll returns a set of these. */
@@ -40,7 +48,8 @@ status window_init(window *w);
 void window_free(window *w);
 void window_stop(window *w);
 
-/* Reads exactly *length* bytes at *at* of the end's range (STATUS_SOURCE_SHRANK if the file is shorter), or writes them. */
+/* Reads exactly *length* bytes at *at* of the end's range (STATUS_SOURCE_SHRANK if the file is shorter), or writes them, or what the end's
+ * runs have of them. */
 status end_read(const pipe_end *end, uint64_t at, uint8_t *buffer, size_t length, fault *why);
 status end_write(const pipe_end *end, uint64_t at, const uint8_t *buffer, size_t length, fault *why);
 

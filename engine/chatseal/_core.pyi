@@ -188,7 +188,7 @@ class UnsealPipeline(_Pipeline):
         nonce: bytes,
         ring: int,
         source: Buffer | tuple[int, int, int] | None,
-        target: Buffer | tuple[int, int] | Literal[False] | None,
+        target: Buffer | tuple[int, int | Buffer] | Literal[False] | None,
         *,
         digest_prefix: bytes | None = None,
     ) -> None:
@@ -196,7 +196,9 @@ class UnsealPipeline(_Pipeline):
 
         With *digest_prefix* the frames are hashed for `digest`.
 
-        A target is a writable buffer, (descriptor, offset), False: nowhere, or None: in turn."""
+        A target is a writable buffer, (descriptor, offset), False: nowhere, or None: in turn. With rows of int64 instead of an offset
+        only runs of the plaintext are written: (offset in the file, byte of the plaintext, length) each, ascending by the second and
+        apart; ValueError if they are not."""
 
     def commit(self, length: int, last: bool) -> None:
         """The reserved buffer holds *length* bytes of records; *last*: the source has ended."""

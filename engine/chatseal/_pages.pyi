@@ -41,11 +41,6 @@ class Fingerprinter:
 def gather(data: Buffer, length: int, unit: int, marks: Buffer) -> int:
     """Move those units of the first *length* bytes of *data* that are marked CHANGED to its beginning, in order; return their bytes."""
 
-def scatter(descriptor: int, data: Buffer, offsets: Buffer, starts: Buffer, lengths: Buffer) -> None:
-    """Write pieces of *data* into an open file: `lengths[i]` bytes from `starts[i]` on at `offsets[i]`. The three are columns of int64.
-
-    Raises ValueError before anything is written if a piece is not in *data*, and OSError."""
-
 @final
 class File:
     """An existing file, open for reading, that can be closed while this process holds locks on it.

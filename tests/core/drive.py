@@ -168,7 +168,7 @@ def seal(source: Buffer, window: Window, *, frame_size: int = 1 << 20, level: in
 def unseal_into(
     pipe: _core.UnsealPipeline,
     records: Buffer | tuple[int, int, int] | Iterator[bytes],
-    target: Buffer | tuple[int, int] | Literal[False] | None,
+    target: Buffer | tuple[int, int | Buffer] | Literal[False] | None,
     *,
     threads: int = 1,
     ring: int = 2,

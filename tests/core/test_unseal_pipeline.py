@@ -6,8 +6,10 @@ import random
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
@@ -100,6 +102,78 @@ def test_files_and_memory_are_filled_where_they_lie(length: int, threads: int, t
 def test_any_window_gives_the_same_bytes(length: int, frame_size: int, threads: int, slots: int, runs: int, ring: int) -> None:
     payload = drive.seal(mixed(length), Window(), frame_size=frame_size)
     assert drive.unseal(payload, Window(threads, slots, runs, ring)) == (mixed(length), None)
+
+
+# --- Runs of the plaintext -----------------------------------------------------------------------------------------
+
+
+def rows(runs: list[tuple[int, int, int]]) -> memoryview:
+    """(offset in the file, byte of the plaintext, length) each, as the pipeline takes them."""
+    return np.array(runs, np.int64).reshape(-1, 3).data
+
+
+@given(length=st.integers(1, 5 * FRAME), cuts=st.sets(st.integers(1, 5 * FRAME - 1), max_size=20), seed=st.integers(0, 999))
+def test_runs_of_the_plaintext_go_where_they_belong_and_nothing_else_is_written(length: int, cuts: set[int], seed: int) -> None:
+    chance = random.Random(seed)
+    borders = [0, *sorted(cut for cut in cuts if cut < length), length]
+    pieces = list(pairwise(borders))
+    chosen = [piece for piece in pieces if chance.random() < 0.7] or pieces[:1]
+    places, end = {}, 3
+    for begin, stop in chance.sample(chosen, len(chosen)):
+        places[begin] = end
+        end += stop - begin + chance.choice((0, 0, 5))
+    expected = bytearray(end)
+    for begin, stop in chosen:
+        expected[places[begin] : places[begin] + stop - begin] = mixed(length)[begin:stop]
+    with tempfile.TemporaryFile() as target:
+        target.truncate(end)
+        runs = rows([(places[begin], begin, stop - begin) for begin, stop in chosen])
+        pipe = _core.UnsealPipeline(4, 4)
+        records = records_of(sealed(length))
+        assert drive.unseal_into(pipe, records, (target.fileno(), runs), threads=3, ring=3) == (b"", None)
+        assert pipe.content_done == length
+        target.seek(0)
+        assert target.read() == expected
+
+
+def test_runs_beyond_the_plaintext_have_nothing_to_write(tmp_path: Path) -> None:
+    with open(tmp_path / "plain", "w+b") as target:
+        runs = rows([(5, FRAME - 1, 100), (500, 10 * FRAME, 7)])
+        pipe = _core.UnsealPipeline(2, 2)
+        assert drive.unseal_into(pipe, records_of(sealed(FRAME)), (target.fileno(), runs), threads=1, ring=3) == (b"", None)
+    assert (tmp_path / "plain").read_bytes() == bytes(5) + mixed(FRAME)[-1:]
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [(0, 5, 5), (9, 9, 1)],
+        [(0, 5, 5), (9, 4, 1)],
+        [(0, 5, 0)],
+        [(0, 5, -1)],
+        [(0, -1, 5)],
+        [(-1, 0, 5)],
+        [(0, 0, 1 << 62)],
+        [(1 << 62, 0, 1)],
+        [(0, (1 << 62) - 1, (1 << 62) - 1), (0, 0, 1)],
+        [],
+    ],
+)
+def test_runs_that_lie_over_one_another_or_nowhere_are_refused(runs: list[tuple[int, int, int]]) -> None:
+    pipe = _core.UnsealPipeline(2, 2)
+    with tempfile.TemporaryFile() as target, pytest.raises(ValueError, match="runs"):
+        pipe.begin(KEY, NONCE, 2 * _core.RING_STEP, records_of(sealed(FRAME)), (target.fileno(), rows(runs)))
+    with pytest.raises((ValueError, TypeError)):
+        pipe.begin(KEY, NONCE, 2 * _core.RING_STEP, records_of(sealed(FRAME)), (1, memoryview(b"no rows of int64")))
+
+
+def test_a_run_that_cannot_be_written_is_the_fault(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    with open(tmp_path / "plain", "rb") as target:
+        pipe = _core.UnsealPipeline(3, 3)
+        runs = rows([(0, FRAME + 10, 100), (200, 2 * FRAME, 7)])
+        _, fault = drive.unseal_into(pipe, records_of(sealed(5 * FRAME)), (target.fileno(), runs), threads=2, ring=3)
+    assert fault == (_core.WRITE_FAILED, errno.EBADF, _core.PLAINTEXT, FRAME + 10)
 
 
 def test_many_threads_share_a_small_window() -> None:

@@ -90,7 +90,7 @@ class Unseal:
 
     def run(
         self,
-        target: "Buffer | tuple[int, int] | Literal[False] | None",
+        target: "Buffer | tuple[int, int | Buffer] | Literal[False] | None",
         *,
         progress: Report | None = None,
         pipe: _core.UnsealPipeline | None = None,

@@ -23,7 +23,6 @@ from chatseal.snapshots.filling import Filler, ordered
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_map import ZEROS
 from chatseal.snapshots.page_table import PageTable, Units
-from chatseal.snapshots.runs import Runs
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.trial_database import TrialDatabase
 
@@ -81,11 +80,6 @@ class Nowhere:
             self._come += count
             if self._trial is not None:
                 self._trial.write_at(offset, view)
-
-    def write_runs(self, runs: Runs, plain: memoryview) -> None:
-        """The same of *runs* out of the plaintext of their pack."""
-        for offset, data in runs.cut(plain):
-            self.write_at(offset, data)
 
     def finish(self) -> None:
         """Raise DamagedError unless every unit that lies in a pack has come; the others are zeros."""

@@ -19,15 +19,12 @@ _FRAME_BITS = 32  # of a key that tells pack and frame
 
 
 class Place(Protocol):
-    """A file that is being restored. `descriptor` is negative if there is no file, and all that comes goes through the methods."""
+    """A file that is being restored. `descriptor` is negative if there is no file, and all that comes goes through `write_at`."""
 
     @property
     def descriptor(self) -> int: ...
 
     def write_at(self, offset: int, data: memoryview, /) -> None: ...
-
-    def write_runs(self, runs: Runs, plain: memoryview, /) -> None:
-        """Write *runs* out of the plaintext of their pack."""
 
 
 class Filler:
@@ -41,7 +38,7 @@ class Filler:
     def expect(self, units: Units, numbers: Numbers | None = None) -> None:
         """Say that *units*, or those *numbers* of them, will be asked for."""
         packs, at = (units.packs, units.at) if numbers is None else (units.packs[numbers], units.at[numbers])
-        self._told.append(np.unique(_frames(packs, at)[packs != ZEROS]))
+        self._told.append(_distinct(_frames(packs, at)[packs != ZEROS]))
 
     def fill(self, units: Units, place: Place, numbers: Numbers | None = None, *, tick: Callable[[int], None]) -> None:
         """Write *units*, or those *numbers* of them, into *place*; without *numbers* it is new, and reads as zeros. *tick* gets bytes.
@@ -58,20 +55,18 @@ class Filler:
         for group in groups:
             pack = self._table.packs[units.packs[group[0]]]
             runs = Runs.of(units, group)
-            if whole and pack is whole[0]:
-                whole = whole[1:]
-                if is_new and place.descriptor >= 0 and len(runs.offset) == 1 and runs.bytes == pack.plain:
-                    self._packs.into(pack, place.descriptor, int(runs.offset[0]), following=whole)
-                else:
-                    place.write_runs(runs, self._packs.whole(pack, following=whole))
-            else:
+            if not whole or pack is not whole[0]:
                 read(self._packs, pack, runs, place)
+            elif is_new and place.descriptor >= 0:
+                self._packs.into(pack, place.descriptor, runs, following=(whole := whole[1:]))
+            else:
+                read_whole(self._packs, pack, runs, place, following=(whole := whole[1:]))
             tick(runs.bytes)
 
     def _needed_whole(self, units: Units, groups: Sequence[Numbers]) -> list[PackPlace]:
         """The packs of *groups* that are better fetched whole, in this order."""
         if self._told:
-            counted = np.unique(np.concatenate(self._told)) >> _FRAME_BITS
+            counted = _distinct(np.concatenate(self._told)) >> _FRAME_BITS
             self._frames += np.bincount(counted, minlength=len(self._frames))
             self._told.clear()
         numbers = [int(units.packs[group[0]]) for group in groups]
@@ -85,9 +80,16 @@ def fetch(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
     np.add.at(frames, runs.at // FRAME_SIZE, 1)
     np.subtract.at(frames, (runs.at + runs.length - 1) // FRAME_SIZE + 1, 1)
     if np.count_nonzero(np.cumsum(frames)) * FRAME_SIZE >= WHOLE_FROM * pack.plain:
-        place.write_runs(runs, packs.whole(pack))
+        read_whole(packs, pack, runs, place)
     else:
         read(packs, pack, runs, place)
+
+
+def read_whole(packs: PackReader, pack: PackPlace, runs: Runs, place: Place, *, following: Sequence[PackPlace] = ()) -> None:
+    """Write *runs* of a pack into *place*, fetching all of it. Raises the same."""
+    plain = packs.whole(pack, following=following)
+    for run in runs.each():
+        place.write_at(run.offset, plain[run.at : run.at + run.length])
 
 
 def read(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
@@ -100,6 +102,12 @@ def read(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
 
 def _frames(packs: NDArray[np.uint32], at: NDArray[np.uint32]) -> Numbers:
     return packs.astype(np.int64) << _FRAME_BITS | (at // FRAME_SIZE)
+
+
+def _distinct(numbers: Numbers) -> Numbers:
+    """Each once, ascending. `numpy.unique` imports a part of NumPy that takes longer than this."""
+    ascending = np.sort(numbers)
+    return np.delete(ascending, 1 + np.flatnonzero(ascending[1:] == ascending[:-1]))
 
 
 def _by_pack(numbers: Numbers | None, packs: NDArray[np.uint32]) -> list[Numbers]:

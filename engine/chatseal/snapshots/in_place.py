@@ -13,7 +13,6 @@ from chatseal.snapshots.held import SIDE_FILES, Held
 from chatseal.snapshots.marker import Marker, check_whole, stands
 from chatseal.snapshots.new_file import write_all_at
 from chatseal.snapshots.place import Place
-from chatseal.snapshots.runs import Runs
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -75,11 +74,6 @@ class InPlace:
                 with self._lock:
                     self._hidden[offset : offset + kept] = view[:kept]
             write_all_at(self.descriptor, offset + kept, view[kept:])
-
-    def write_runs(self, runs: Runs, plain: memoryview) -> None:
-        """Write *runs* out of the plaintext of their pack, likewise."""
-        for offset, data in runs.cut(plain):
-            self.write_at(offset, data)
 
     def commit(self, length: int, entry: Entry, *, owner: bool) -> None:
         """Make the file *length* bytes long, give it the attributes of *entry*, flush it, and remove the marker. Raises OSError."""

@@ -83,9 +83,11 @@ class Moves:
         return sound
 
     def _are_there(self, numbers: Numbers, doubtful: Container[str]) -> NDArray[np.bool_]:
-        few, which = np.unique(numbers, return_inverse=True)
-        names = [self._packs[number].name for number in few.tolist()]
-        return np.array([name in self._there and name not in doubtful for name in names], np.bool_)[which]
+        counts = np.bincount(numbers)
+        for number in np.flatnonzero(counts).tolist():
+            name = self._packs[number].name
+            counts[number] = name in self._there and name not in doubtful
+        return counts.astype(np.bool_)[numbers]
 
     def follow(self, table: PageTable) -> None:
         """Have every unit of *table* lie where it lies now. Raises DamagedError if that has no end."""

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from chatseal import _pages
 from chatseal.capture.entry import Entry
 from chatseal.sealing.source import flat
 from chatseal.snapshots.attributes import Notes, set_attributes
 from chatseal.snapshots.place import Place
-from chatseal.snapshots.runs import Runs
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -68,7 +66,7 @@ class NewFile:
     """A file for *entry* at *place*, whose folder it keeps open by itself. What is not committed leaves nothing behind. Where the system
     can make files without a name not even a kill does, but for one that comes just when an older file is replaced.
 
-    `write_at` and `write_runs` may be called from any thread, the rest from one. `descriptor` is open, to read and write, until `close`."""
+    `write_at` may be called from any thread, the rest from one. `descriptor` is open for reading and writing until `close`."""
 
     def __init__(
         self, place: Place, entry: Entry, *, overwrite: bool, owner: bool, notes: Notes, take: Callable[[Place, Place], None]
@@ -95,11 +93,6 @@ class NewFile:
         """Write all of *data* at *offset*. What lies between two pieces is zeros."""
         with self._place.named():
             write_all_at(self.descriptor, offset, data)
-
-    def write_runs(self, runs: Runs, plain: memoryview) -> None:
-        """Write *runs* out of the plaintext of their pack."""
-        with self._place.named():
-            _pages.scatter(self.descriptor, plain, *runs.in_order_of(runs.offset).columns)
 
     def commit(self, length: int) -> None:
         """Make the file *length* bytes long, flush it and give it its attributes and its name. Raises TargetExistsError, OSError."""

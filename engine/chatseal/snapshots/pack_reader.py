@@ -17,6 +17,7 @@ from chatseal.sealing.source import Source
 from chatseal.sealing.unseal import Unseal, exhaust
 from chatseal.snapshots import envelope
 from chatseal.snapshots.page_map import PackPlace
+from chatseal.snapshots.runs import Runs
 from chatseal.snapshots.sealed_store import SealedStore
 
 READERS_MAX = 8  # packs that are open for ranges at once
@@ -48,9 +49,9 @@ class PackReader:
             self._held = place.name
         return memoryview(self._buffer)[: place.plain]
 
-    def into(self, place: PackPlace, descriptor: int, offset: int, *, following: Sequence[PackPlace] = ()) -> None:
-        """Write all of a pack's plaintext into a file, on all cores. Raises the same, and OSError."""
-        self._unseal(place, (descriptor, offset), following)
+    def into(self, place: PackPlace, descriptor: int, runs: Runs, *, following: Sequence[PackPlace] = ()) -> None:
+        """Write *runs* of a pack's plaintext, one at least, into a file, on all cores. Raises the same, and OSError."""
+        self._unseal(place, (descriptor, runs.rows()), following)
 
     def read(self, place: PackPlace, at: int, length: int) -> bytes:
         """*length* bytes of a pack's plaintext: from memory if it is there, else by ranges of the object. Raises the same."""
@@ -104,7 +105,7 @@ class PackReader:
             self._coming[following[0].name] = self._pool.submit(self._fetch, following[0])
         return data
 
-    def _unseal(self, place: PackPlace, target: "memoryview | tuple[int, int]", following: Sequence[PackPlace]) -> None:
+    def _unseal(self, place: PackPlace, target: "memoryview | tuple[int, memoryview]", following: Sequence[PackPlace]) -> None:
         name = place.name
         try:
             with self._opened(place, following) as source:

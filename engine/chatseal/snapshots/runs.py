@@ -47,18 +47,13 @@ class Runs(NamedTuple):
         order = np.argsort(column, kind="stable")
         return Runs(self.offset[order], self.at[order], self.length[order])
 
-    @property
-    def columns(self) -> tuple[memoryview, memoryview, memoryview]:
-        """The three, as memory."""
-        return self.offset.data, self.at.data, self.length.data
+    def rows(self) -> memoryview:
+        """The same in rows, ascending by where they lie in the plaintext."""
+        return np.stack(self.in_order_of(self.at), axis=1).data
 
     def each(self) -> Iterator[Run]:
         """One by one."""
         return map(Run, self.offset.tolist(), self.at.tolist(), self.length.tolist())
-
-    def cut(self, plain: memoryview) -> Iterator[tuple[int, memoryview]]:
-        """The bytes of each run out of all of the pack's, and where they go."""
-        return ((run.offset, plain[run.at : run.at + run.length]) for run in self.each())
 
     @property
     def bytes(self) -> int:

@@ -1,7 +1,5 @@
 """Window: a stretch of a file in memory, filled out of packs in any order."""
 
-from chatseal.snapshots.runs import Runs
-
 
 class Window:
     """The bytes of a file from `begin` on, `length` of them, zeros at first. For one thread."""
@@ -29,9 +27,3 @@ class Window:
         """Write all of *data* at *offset* of the file, all of it in the window."""
         at = offset - self.begin
         self.content[at : at + len(data)] = data
-
-    def write_runs(self, runs: Runs, plain: memoryview) -> None:
-        """Write *runs* out of the plaintext of their pack."""
-        content, begin = self.content, self.begin
-        for offset, data in runs.cut(plain):
-            content[offset - begin : offset - begin + len(data)] = data
