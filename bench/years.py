@@ -3,7 +3,8 @@
     python bench/years.py [--days 365] [--size 200M]
 
 It prints how long `chatseal snapshots` takes, how long the last snapshot takes to restore beside one of a fresh store, and how large the
-store is after forget and prune beside one that was never given anything else than the days that are left."""
+store is after forget and prune beside one that was never given anything else than the days that are left: both with the default limit of
+fragmentation and with none."""
 
 import argparse
 import os
@@ -19,7 +20,8 @@ import bars
 import days
 import inputs
 from bars import Bar
-from chatseal import Store
+from chatseal import RestoreOptions, Store
+from chatseal.snapshots.allowance import MAX_FRAGMENTATION
 
 SNAPSHOTS_BAR, RESTORE_BAR, SIZE_BAR = 0.5, 1.1, 1.1
 ROUNDS = 5
@@ -38,8 +40,7 @@ def stored(store: Path) -> int:
 
 def measure(folder: Path, size: int, count: int) -> Iterator[Bar]:
     """Live through *count* days, then look at what came of them."""
-    database, copies = folder / "chat.db", folder / "copies"
-    copies.mkdir()
+    database = folder / "chat.db"
     shutil.copyfile(inputs.chat(size), database)
     began = time.perf_counter()
     with Store.create(folder / "store", backups.KEY) as store:
@@ -48,32 +49,41 @@ def measure(folder: Path, size: int, count: int) -> Iterator[Bar]:
             if day:
                 days.apply_day(database, size, day=1000 + day)
             names[day] = store.backup(database).snapshot
-            if kept(day, count - 1):
-                shutil.copyfile(database, copies / f"{day}.db")
         print(f"{count} days in {time.perf_counter() - began:.0f} s; the store has {stored(folder / 'store') / 1e6:.1f} MB", flush=True)
         yield from _listing(folder, count)
-        before = stored(folder / "store")
-        store.forget(
-            [snapshot for snapshot in store.snapshots() if snapshot.id not in {names[day] for day in names if kept(day, count - 1)}]
-        )
-        began = time.perf_counter()
-        done = store.prune(exclusive=True)
-        seconds = time.perf_counter() - began
-        assert store.check(share=1.0).broken == ()
+        left = [names[day] for day in names if kept(day, count - 1)]
+        store.forget([snapshot for snapshot in store.snapshots() if snapshot.id not in left])
+        least = _ideal(folder, store, left)
+        with Store.create(folder / "fresh", backups.KEY) as fresh:
+            fresh.backup(database)
+        for limit in (MAX_FRAGMENTATION, "0%"):
+            before = stored(folder / "store")
+            began = time.perf_counter()
+            done = store.prune(exclusive=True, max_fragmentation=limit)
+            seconds = time.perf_counter() - began
+            assert store.check(share=1.0).broken == ()
+            after = stored(folder / "store")
+            words = (
+                f"{after / 1e6:.1f} MB of {before / 1e6:.1f}, {after / least:.3f} x; prune {seconds:.1f} s, {done.repacked} packs repacked"
+            )
+            yield bars._below(f"size after forget and prune --max-fragmentation {limit}", after / least, SIZE_BAR, words, "1.1 x the ideal")
+            rounds = [(_restore(folder, "store"), _restore(folder, "fresh")) for _ in range(ROUNDS)]
+            old, new = (min(times) for times in zip(*rounds, strict=True))
+            share = old / new
+            words = f"{share:.3f} x ({old:.3f} s, {new:.3f} s)"
+            yield bars._below("restore of the last, beside a fresh store", share, RESTORE_BAR, words, "1.1 x")
+
+
+def _ideal(folder: Path, store: Store, left: list[str]) -> int:
+    """Bytes of a store that only ever had the snapshots that are *left*, oldest first."""
+    database = folder / "again" / "chat.db"
+    database.parent.mkdir()
     with Store.create(folder / "ideal", backups.KEY) as ideal:
-        for path in sorted(copies.iterdir(), key=lambda path: int(path.stem)):
-            os.replace(path, database)
+        for name in left:
+            store.snapshot(name).restore_file("chat.db", database, options=RestoreOptions(overwrite=True))
             ideal.backup(database)
-    after, least = stored(folder / "store"), stored(folder / "ideal")
-    words = f"{after / 1e6:.1f} MB of {before / 1e6:.1f}, {after / least:.3f} x; prune {seconds:.1f} s, {done.repacked} packs repacked"
-    yield bars._below("size after forget and prune", after / least, SIZE_BAR, words, "1.1 x the ideal")
-    with Store.create(folder / "fresh", backups.KEY) as fresh:
-        fresh.backup(database)
-    old, new = ([_restore(folder, name) for _ in range(ROUNDS)] for name in ("store", "fresh"))
-    share = min(old) / min(new)
-    yield bars._below(
-        "restore of the last, beside a fresh store", share, RESTORE_BAR, f"{share:.3f} x ({min(old):.3f} s, {min(new):.3f} s)", "1.1 x"
-    )
+    shutil.rmtree(database.parent)
+    return stored(folder / "ideal")
 
 
 def _restore(folder: Path, name: str) -> float:
