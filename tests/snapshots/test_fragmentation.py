@@ -131,7 +131,8 @@ def a_need(*packs: tuple[list[int], list[int]]) -> tuple[Needed, PackList]:
     stretches, newest = (
         Stretches(*np.array([(pack, at, UNIT) for pack, at in column], np.int64).reshape(-1, 3).T.copy()) for column in columns
     )
-    return Needed(stretches, newest, frozenset(), frozenset()), there
+    none = np.empty(0, np.int64)
+    return Needed(stretches, newest, frozenset(), frozenset(), (none, none)), there
 
 
 ALL = list(range(8))

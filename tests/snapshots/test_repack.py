@@ -13,7 +13,7 @@ from chatseal.errors import UnprunableError
 from chatseal.events import Pruned
 from chatseal.format.object_names import CONDEMNED, MOVES, PACKS, epoch_of
 from chatseal.keys.backup_key import BackupKey
-from chatseal.snapshots import move, pack_writer, repack
+from chatseal.snapshots import move, moves, pack_writer, repack, usage
 from chatseal.snapshots.allowance import Allowance
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.move import Move
@@ -150,6 +150,23 @@ def test_forty_days_with_a_prune_every_other_day(days: Days, tmp_path: Path) -> 
     days.forget(*list(days.kept)[:-1])
     repacked(days.bench)
     assert days.all_come_back(tmp_path / "last")
+
+
+def test_however_often_something_is_gathered_one_move_leads_there_and_the_others_go(
+    days: Days, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot that is kept for years has maps of its own time: what it needs is gathered again and again."""
+    for module in (moves, usage):
+        monkeypatch.setattr(module, "DEPTH_MAX", 2)  # one move, and that there is no further one
+    first = days.next()
+    for _ in range(25):
+        days.next(6)
+        days.forget(*[snapshot for snapshot in days.kept if snapshot != first][:-1])
+        repacked(days.bench, "0%", "0%")
+        assert days.bench.check().broken == ()
+        assert referred(days.bench) == needed(days.bench)
+        assert len(days.bench.names(MOVES)) <= 16
+    assert days.all_come_back(tmp_path)
 
 
 def test_two_who_repack_at_the_same_time_lose_nothing(days: Days, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,20 +123,28 @@ class Bench:
 
 
 def needs(store: SealedStore, chain: map_chain.Chain) -> set[str]:
-    """All that a snapshot with these maps refers to, unit by unit and run by run, by whichever moves one follows."""
+    """All that a snapshot with these maps refers to, unit by unit and run by run, by whichever moves one follows that no later one makes
+    needless."""
     found = {part for parts in chain for part in parts}
     table = map_chain.ChainReader(store).table(chain)
     all_moves = {name: moves.read(store, name) for name in moves.listed(store)}
 
+    def led(pack: str, at: int, length: int) -> dict[str, tuple[str, int]]:
+        """Where moves lead from there, by their names."""
+        return {
+            name: (move.targets[target].name, to + at - begin)
+            for name, move in all_moves.items()
+            for source, begin, target, to, size in zip(*(column.tolist() for column in move.columns), strict=True)
+            if move.sources[source].name == pack and begin <= at and at + length <= begin + size
+        }
+
     def follow(pack: str, at: int, length: int) -> None:
-        is_moved = False
-        for name, move in all_moves.items():
-            for source, begin, target, to, size in zip(*(column.tolist() for column in move.columns), strict=True):
-                if move.sources[source].name == pack and begin <= at and at + length <= begin + size:
-                    found.add(name)
-                    follow(move.targets[target].name, to + at - begin, length)
-                    is_moved = True
-        if not is_moved:
+        ways = led(pack, at, length)
+        for name, place in ways.items():
+            if not (ways.keys() - {name}) & led(*place, length).keys():
+                found.add(name)
+                follow(*place, length)
+        if not ways:
             found.add(pack)
 
     for units in table.entries.values():

@@ -33,6 +33,15 @@ class Stretches(NamedTuple):
         return Stretches(self.pack[chosen], self.at[chosen], self.length[chosen])
 
 
+class Hop(NamedTuple):
+    """What one move does to stretches: which of them it moves, as indexes, where to, and for which of those the old place is free now."""
+
+    name: str
+    hits: Numbers
+    moved: Stretches
+    frees: NDArray[np.bool_]
+
+
 class BoundMove:
     """A move whose packs are numbers of a list."""
 
@@ -70,6 +79,28 @@ class Moves:
 
     def __iter__(self) -> Iterator[BoundMove]:
         return iter(self._moves)
+
+    def hops(self, stretches: Stretches, doubtful: Container[str]) -> Iterator[Hop]:
+        """All that has to stay of what the moves do to *stretches*, one move after the other.
+
+        A move frees the old place if it leads to packs that are there, and nothing of it is *doubtful*: about to be removed. Another one
+        need not stay for a stretch if a move that frees its place also moves it on from where that other leads: it was made later and
+        tells all, and none that was made before can say so of it."""
+        found = [(one, *one.find(stretches)) for one in self._moves]
+        found = [(one, hits, moved) for one, hits, moved in found if len(hits)]
+        frees = [self.are_sound(moved, doubtful) & (one.name not in doubtful) for one, _, moved in found]
+        stays = [np.ones(len(hits), np.bool_) for _, hits, _ in found]
+        for later, (other, others, _) in enumerate(found):
+            is_free = np.zeros(len(stretches.pack), np.bool_)
+            is_free[others] = frees[later]
+            for number, (_, hits, moved) in enumerate(found):
+                if number != later:
+                    on, _ = other.find(moved)
+                    stays[number][on] &= ~is_free[hits[on]]
+        for number, (one, hits, moved) in enumerate(found):
+            left = np.flatnonzero(stays[number])
+            if len(left):
+                yield Hop(one.name, hits[left], moved.some(left), frees[number][left])
 
     def are_sound(self, stretches: Stretches, doubtful: Container[str] = (), depth: int = 0) -> NDArray[np.bool_]:
         """Which of *stretches* lie in packs that are there, or were moved to such, by nothing *doubtful*."""

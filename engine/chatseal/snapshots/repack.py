@@ -26,11 +26,12 @@ from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_map import UNIT_MAX, PackPlace
 from chatseal.snapshots.runs import Runs
 from chatseal.snapshots.sealed_store import SealedStore
-from chatseal.snapshots.usage import Needed, keys_of
+from chatseal.snapshots.usage import Needed, keys_of, stretches_at
 from chatseal.snapshots.window import Window
 
 STRETCHES: Final = 1 << 19  # that are gathered for one move at most: each takes 100 bytes meanwhile
 IN_FLIGHT, MEMORY = 2, 64 << 20
+_PLACE_BITS: Final = 32  # of a byte of a pack
 
 
 class Repacked(NamedTuple):
@@ -46,18 +47,20 @@ def repack(store: SealedStore, needed: Needed, packs: PackList, chosen: Sequence
     and what stores raise.
 
     Killed at any moment it leaves packs that nobody needs, or a move that is as good as done."""
-    moved: list[Move] = []
+    count, moved = 0, list[Move]()
     for epoch, group in groupby(sorted(chosen, key=_epoch), key=_epoch):
         for some in _batches(needed.stretches, group):
-            move = _Gathering(store, epoch, packs, *_in_order(needed, some), budget).run()
-            if move is not None:
+            gathering = _Gathering(store, epoch, packs, *_in_order(needed, some), budget)
+            gathering.run()
+            if (move := gathering.move(needed)) is not None:
                 name = store.new_name(object_names.MOVES, move.targets[0].name.encode(), epoch=epoch)
                 sealed = store.seal(name, move.encode())
                 store.keep(name, sealed)
                 store.objects.put(name, sealed)
+                count += len(some)
                 moved.append(move)
     targets = [place for move in moved for place in move.targets]
-    return Repacked(sum(len(move.sources) for move in moved), len(targets), sum(place.length for place in targets))
+    return Repacked(count, len(targets), sum(place.length for place in targets))
 
 
 def _epoch(one: Candidate) -> int:
@@ -112,8 +115,8 @@ class _Gathering:
         self._to = np.zeros(len(order.pack), np.int64)
         self._is_lost = np.zeros(len(order.pack), np.bool_)  # what somebody has removed since: nobody needs it, or it was moved already
 
-    def run(self) -> Move | None:
-        """Gather everything and send it; None if there is nothing."""
+    def run(self) -> None:
+        """Gather everything and send it."""
         window = Window(pack_writer.PLAIN + UNIT_MAX)
         with Uploads(self._store.objects, objects=IN_FLIGHT, memory=MEMORY) as uploads, PackReader(self._store, self._budget) as reader:
             for here in self._packfuls():
@@ -125,7 +128,6 @@ class _Gathering:
                 if not self._is_lost[here].all():
                     self._send(window, uploads)
             uploads.finish()
-        return self._move()
 
     def _packfuls(self) -> Iterator[slice]:
         """What goes into one pack each."""
@@ -162,17 +164,29 @@ class _Gathering:
         self._targets.append(PackPlace(name, sum(map(len, sealed)), window.length))
         uploads.submit(name, sealed)
 
-    def _move(self) -> Move | None:
-        """What tells where everything lies now."""
+    def move(self, needed: Needed) -> Move | None:
+        """What tells where everything lies now, also from all places from which one was led to where it lay: so no way ever gets longer,
+        and the moves that told those go. None if there is nothing."""
         found = np.flatnonzero(~self._is_lost)
         if not len(found):
             return None
-        pack, at, length = self._order.some(found)
+        keys = keys_of(self._order.some(found))
+        former, which = needed.former(keys)
+        pack, at, length = stretches_at(np.concatenate((keys, former)))
+        found = np.concatenate((found, found[which]))
         numbers, source = np.unique(pack, return_inverse=True)
-        by_place = np.lexsort((at, source))
-        columns = [column[by_place] for column in (source, at, self._target[found], self._to[found], length)]
+        chosen = _apart(source, at, length)
+        columns = [column[chosen] for column in (source, at, self._target[found], self._to[found], length)]
         sources = tuple(self._packs[number] for number in numbers.tolist())
         return Move(sources, tuple(self._targets), *(column.astype(np.uint32) for column in _joined(*columns)))
+
+
+def _apart(source: Numbers, at: Numbers, length: Numbers) -> Numbers:
+    """The numbers of stretches that do not lie over one another, ascending by source and place; the first of several at one place."""
+    order = np.lexsort((at, source))
+    begins = source[order] << _PLACE_BITS | at[order]
+    ends = np.maximum.accumulate(begins + length[order])
+    return order[np.flatnonzero(np.append(True, begins[1:] >= ends[:-1]))]
 
 
 def _joined(source: Numbers, at: Numbers, target: Numbers, to: Numbers, length: Numbers) -> tuple[Numbers, ...]:
