@@ -169,6 +169,20 @@ def test_however_often_something_is_gathered_one_move_leads_there_and_the_others
     assert days.all_come_back(tmp_path)
 
 
+def test_a_move_that_cannot_tell_of_every_earlier_place_tells_of_the_last(
+    days: Days, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repack, "RUNS_MAX", 0)
+    first = days.next()
+    for _ in range(8):
+        days.next(6)
+        days.forget(*[snapshot for snapshot in days.kept if snapshot != first][:-1])
+        repacked(days.bench, "0%", "0%")
+        assert referred(days.bench) == needed(days.bench)
+    assert len(days.bench.names(MOVES)) == 8
+    assert days.all_come_back(tmp_path)
+
+
 def test_two_who_repack_at_the_same_time_lose_nothing(days: Days, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshots = [days.next(8) for _ in range(4)]
     days.forget(*snapshots[:3])

@@ -19,14 +19,14 @@ from chatseal.sealing.writer import SealedWriter
 from chatseal.snapshots import pack_writer
 from chatseal.snapshots.choice import Candidate
 from chatseal.snapshots.filling import fetch
-from chatseal.snapshots.move import Move
+from chatseal.snapshots.move import RUNS_MAX, Move
 from chatseal.snapshots.moves import Numbers, Stretches
 from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_map import UNIT_MAX, PackPlace
 from chatseal.snapshots.runs import Runs
 from chatseal.snapshots.sealed_store import SealedStore
-from chatseal.snapshots.usage import Needed, keys_of, stretches_at
+from chatseal.snapshots.usage import Keys, Needed, keys_of, stretches_at
 from chatseal.snapshots.window import Window
 
 STRETCHES: Final = 1 << 19  # that are gathered for one move at most: each takes 100 bytes meanwhile
@@ -165,15 +165,19 @@ class _Gathering:
         uploads.submit(name, sealed)
 
     def move(self, needed: Needed) -> Move | None:
-        """What tells where everything lies now, also from all places from which one was led to where it lay: so no way ever gets longer,
-        and the moves that told those go. None if there is nothing."""
+        """What tells where everything lies now, also from all places from which one was led to where it lay, so that no way gets longer
+        and the moves that told those can go: unless that is more than a move can tell. None if there is nothing."""
         found = np.flatnonzero(~self._is_lost)
         if not len(found):
             return None
         keys = keys_of(self._order.some(found))
         former, which = needed.former(keys)
-        pack, at, length = stretches_at(np.concatenate((keys, former)))
-        found = np.concatenate((found, found[which]))
+        move = self._telling(np.append(keys, former), np.append(found, found[which]))
+        return move if len(move.source) <= RUNS_MAX else self._telling(keys, found)
+
+    def _telling(self, keys: Keys, found: Numbers) -> Move:
+        """The move from the stretches of these *keys* to where the stretches *found* lie now."""
+        pack, at, length = stretches_at(keys)
         numbers, source = np.unique(pack, return_inverse=True)
         chosen = _apart(source, at, length)
         columns = [column[chosen] for column in (source, at, self._target[found], self._to[found], length)]
