@@ -30,7 +30,7 @@ from chatseal.snapshots.usage import Keys, Needed, keys_of, stretches_at
 from chatseal.snapshots.window import Window
 
 STRETCHES: Final = 1 << 19  # that are gathered for one move at most: each takes 100 bytes meanwhile
-IN_FLIGHT, MEMORY = 2, 64 << 20
+IN_FLIGHT, MEMORY = 2, 32 << 20
 _PLACE_BITS: Final = 32  # of a byte of a pack
 
 
