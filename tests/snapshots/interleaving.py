@@ -6,7 +6,7 @@ before any call, and starts again with what it had on its disk."""
 import hashlib
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -41,6 +41,7 @@ class Turns:
     def take(self, machine: "Machine", what: str, call: Callable[[], object]) -> object:
         """Do *call* when it is its turn. Raises DiedError if the machine is dead by then."""
         turn = threading.Event()
+        machine.calls = what
         self._arrived.put((machine, turn))
         turn.wait()
         try:
@@ -78,6 +79,30 @@ class Turns:
             event.set()
             self._done.get()
 
+    def tell(self, machines: "Sequence[Machine]", story: "Iterable[tuple[Machine, str] | Callable[[], object]]") -> None:
+        """As the *story* says: a machine goes on alone, by one call at least, until its next call would be one of these words, or to its
+        end if there are none; or something else is done."""
+        threads = {machine: machine.start() for machine in machines}
+        waiting: dict[Machine, threading.Event] = {}
+        for part in story:
+            if not isinstance(part, tuple):
+                part()
+                continue
+            machine, words = part
+            is_first = True
+            while threads[machine].is_alive():
+                try:
+                    while machine not in waiting:
+                        who, event = self._arrived.get(timeout=SETTLE)
+                        waiting[who] = event
+                except Empty:
+                    continue
+                if not is_first and words and machine.calls.startswith(words):
+                    break
+                is_first = False
+                waiting.pop(machine).set()
+                self._done.get()
+
     def pass_time(self, seconds: float) -> None:
         """All that is in the store was put so much earlier."""
         self.trace.append(f"{seconds / 3600:.0f} hours pass")
@@ -93,6 +118,7 @@ class Machine:
         self._turns, self._memory, self._config = turns, memory, config
         self._thread = threading.Thread(target=self._run, name=name)
         self.work: Callable[[SealedStore], None] = lambda store: None
+        self.calls = ""  # what it does at the store now
         self.errors: list[BaseException] = []
 
     def start(self) -> threading.Thread:

@@ -21,7 +21,7 @@ from chatseal.snapshots.allowance import MAX_FRAGMENTATION, MAX_UNUSED, Allowanc
 from chatseal.snapshots.choice import Candidate, choose
 from chatseal.snapshots.repack import Repacked, repack
 from chatseal.snapshots.sealed_store import SealedStore
-from chatseal.snapshots.survey import Survey, infos, survey
+from chatseal.snapshots.survey import Infos, Survey, infos, survey
 
 WAIT = timedelta(days=1)
 PENDING_LIFE = timedelta(days=14)
@@ -92,7 +92,7 @@ class _Prune:
             if repacked.packs:
                 seen = survey(self._store)
                 self._condemn(seen)
-            self._drop_finished(seen.there.keys() - self._done.removed.keys())
+            self._drop_finished()
             return self._result(seen, repacked, len(self._done.condemned))
 
     def _result(self, seen: Survey, repacked: Repacked, condemned_now: int) -> events.Pruned:
@@ -194,14 +194,20 @@ class _Prune:
         for name in infos(self._store, object_names.CONDEMNED):
             self._drop_list(name)
 
-    def _drop_finished(self, there: Iterable[str]) -> None:
-        """Lists in which nothing is left, by whomever, and what this machine remembers of lists that are gone."""
-        left = set(there)
+    def _drop_finished(self) -> None:
+        """Lists in which nothing is left, by whomever, and what this machine remembers of lists that are gone.
+
+        What is there is looked at after the lists: they may name what came since the survey."""
         lists = infos(self._store, object_names.CONDEMNED)
+        others: dict[str, frozenset[str]] = {}
         for name in lists:
             with suppress(ObjectMissingError, IntegrityError):
-                if not self._is_own(name) and references.condemned(self._store, name).isdisjoint(left):
-                    self._store.objects.delete(name)
+                if not self._is_own(name):
+                    others[name] = references.condemned(self._store, name)
+        left = infos(self._store, *name_list.REFERRED) if others else Infos()
+        for name, names in others.items():
+            if names.isdisjoint(left):
+                self._store.objects.delete(name)
         with suppress(FileNotFoundError):
             for path in self._own.iterdir():
                 if path.name != "lock" and object_names.CONDEMNED + path.name not in lists:

@@ -1,9 +1,9 @@
 """Survey: what there is in a store, and who needs it. What it takes for spare nobody needs, whoever is at work meanwhile.
 
 The order of its steps is what makes that true (docs/design/prune.md): what there is, then what may come to be needed, then what is needed,
-then where it was moved, then what is condemned, and which packs there are still."""
+then where it was moved, then what is condemned, and which packs and moves there are still."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -46,8 +46,8 @@ def survey(store: SealedStore) -> Survey:
     found = _moves(store)
     lists = _lists(store)
     condemned = frozenset().union(*(names for _, names in lists.values()))
-    packs: Container[str] = infos(store, object_names.PACKS) if found else ()
-    needed = usage.needed(Moves(found, usage.packs, packs), condemned)
+    still = infos(store, object_names.PACKS, object_names.MOVES) if found else Infos()
+    needed = usage.needed(Moves(found, usage.packs, still), condemned | (found.keys() - still.keys()))
     return Survey(there, announced, usage.packs, needed, announced | maps | needed.packs | needed.moves, lists, condemned)
 
 
