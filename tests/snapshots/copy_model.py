@@ -18,6 +18,7 @@ class CopyProtocol(Protocol):
     needed: Names = frozenset({OLD, "new"})
     condemned_wait: bool = True
     looks_again_if_pending_is_gone: bool = True
+    finished_lists_wait: bool = True  # for their machine to be gone: until then only it removes them
 
     def write(self, state: State, number: int) -> Iterator[State]:
         writer = state.writers[number]
@@ -60,6 +61,12 @@ class CopyProtocol(Protocol):
                 yield become(replace(state, reported=state.reported | {COPIED}), "end")
             case "end":
                 yield become(replace(state, pendings=without(state.pendings, number)), "ended")
+
+    def prune(self, state: State, number: int) -> Iterator[State]:
+        yield from super().prune(state, number)
+        for owner, names in () if self.finished_lists_wait else state.lists:
+            if names.isdisjoint(state.packs):
+                yield replace(state, lists=without(state.lists, owner))
 
     def _next(self, state: State, become: object, writer: Writer, looks: list[str], seen: Names) -> State:
         assert callable(become)

@@ -5,8 +5,9 @@ left out: whatever is there may be old, any pending may be of somebody who died.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+S = TypeVar("S")
 Names = frozenset[str]
 NOTHING: Names = frozenset()
 OLD = "old"  # a pack of a snapshot that was forgotten; every writer knows it, and has its content
@@ -173,7 +174,7 @@ def search(protocol: Protocol, writers: int, pruners: int) -> tuple[int, list[st
     return len(came), None
 
 
-def way_to(state: State, came: dict[State, tuple[State, str] | None]) -> list[str]:
+def way_to(state: S, came: "dict[S, tuple[S, str] | None]") -> list[str]:
     steps = []
     while (before := came[state]) is not None:
         state, step = before

@@ -9,12 +9,13 @@ import pytest
 
 from chatseal.capture.image import UNIT_OF_FILES
 from chatseal.errors import StoreFailedError
-from chatseal.format.object_names import MOVES
+from chatseal.format.object_names import MAPS, MOVES, PACKS
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.sealing.budget import Budget
 from chatseal.snapshots import catalogue, map_chain, pack_writer, places
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.config import Config
+from chatseal.snapshots.copy import CopyOptions, copy
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.prune import PruneOptions, prune
 from chatseal.snapshots.repack import Allowance
@@ -149,3 +150,36 @@ def test_a_list_of_what_came_later_is_not_finished(scene: Scene) -> None:
     )
     assert [machine.errors for machine in (writer, one, other)] == [[], [], []]
     assert scene.all_come_back(), "\n".join(scene.turns.trace)
+
+
+def test_a_list_in_which_nothing_is_left_stays_while_its_machine_may_execute_it(scene: Scene) -> None:
+    """What it names is removed by its machine, also if a copy has put it again since: so as long as it is there, copies wait."""
+    source = SealedStore(MemoryStore(), scene.config)
+    scene.back_up(source, 0, 1, 2)
+    for folder in (PACKS, MAPS):  # an earlier copy was killed after these
+        for info in source.objects.list(folder):
+            scene.memory.put(info.name, source.objects.get(info.name, info.size))
+    one, other = scene.pruner("one", "unlimited"), scene.pruner("other", "unlimited")
+    copier = Machine("copier", scene.turns, scene.memory, scene.config, scene.folder)
+    copied: list[int] = []
+    copier.work = lambda store: copied.append(copy(source, store, CopyOptions()).snapshots)
+    scene.pass_days(1)
+    scene.turns.tell(
+        [one, other, copier],
+        [
+            (one, "puts condemned/"),
+            (other, "puts condemned/"),
+            (one, "puts probe/"),
+            (other, "puts probe/"),
+            lambda: scene.pass_days(1),
+            (one, "lists condemned/"),
+            (one, "deletes "),
+            (other, ""),
+            (copier, ""),
+            (one, ""),
+        ],
+    )
+    assert [machine.errors for machine in (one, other, copier)] == [[], [], []]
+    assert copied == [0], "it waits"
+    assert copy(source, scene.store, CopyOptions()).snapshots == 1
+    assert scene.all_come_back()

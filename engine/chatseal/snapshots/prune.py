@@ -132,13 +132,16 @@ class _Prune:
     def _is_old(self, info: ObjectInfo) -> bool:
         return self._now - info.modified >= self._wait
 
+    def _is_nobodys(self, info: ObjectInfo) -> bool:
+        """Whether what was announced or condemned is that old that whoever put it is gone."""
+        return self._now - info.modified >= PENDING_LIFE / _SECOND
+
     # --- pending ---
 
     def _drop_pendings(self) -> None:
         """What was announced so long ago is by somebody who died; if not, they find out before they report success."""
-        life = 0.0 if self._options.exclusive else PENDING_LIFE / _SECOND
         for name, info in infos(self._store, object_names.PENDINGS).items():
-            if self._now - info.modified >= life:
+            if self._options.exclusive or self._is_nobodys(info):
                 self._store.objects.delete(name)
 
     # --- condemned ---
@@ -150,7 +153,7 @@ class _Prune:
         """What is in somebody's list. A list of others that is that old has nobody who removes what is in it, so we condemn it again."""
         found: set[str] = set()
         for name, (info, names) in seen.lists.items():
-            if self._is_own(name) or self._now - info.modified < PENDING_LIFE / _SECOND:
+            if self._is_own(name) or not self._is_nobodys(info):
                 found |= names
         return found
 
@@ -197,12 +200,13 @@ class _Prune:
     def _drop_finished(self) -> None:
         """Lists in which nothing is left, by whomever, and what this machine remembers of lists that are gone.
 
-        What is there is looked at after the lists: they may name what came since the survey."""
+        Those of others when they are nobody's: until then their machine may be about to remove what a copy puts again. What is there is
+        looked at after the lists: they may name what came since the survey."""
         lists = infos(self._store, object_names.CONDEMNED)
         others: dict[str, frozenset[str]] = {}
-        for name in lists:
+        for name, info in lists.items():
             with suppress(ObjectMissingError, IntegrityError):
-                if not self._is_own(name):
+                if not self._is_own(name) and self._is_nobodys(info):
                     others[name] = references.condemned(self._store, name)
         left = infos(self._store, *name_list.REFERRED) if others else Infos()
         for name, names in others.items():
