@@ -21,7 +21,11 @@ from chatseal.snapshots.sealed_store import SealedStore
 PAGE = 3  # objects of a list that come at once
 SETTLE = 0.002  # seconds without a new call, after which all who will call have called
 DAY = 86400.0
-SPANS = (3600.0, DAY, DAY, 15 * DAY)  # that pass at once
+SPANS = (3600.0, *[DAY] * 10, 15 * DAY)  # that pass at once; after two weeks who sleeps has lost anyway
+# What others look for, or what cannot be undone: before such a call a machine may sleep, while others make so many calls.
+MOMENTS = ("puts pending/", "puts snapshots/", "puts moves/", "puts condemned/", "deletes packs/", "deletes moves/", "lists condemned/")
+SLEEPS = (20, 60, 150)
+SLEEPY = 0.3
 
 
 class DiedError(BaseException):
@@ -57,18 +61,24 @@ class Turns:
         threads = [machine.start() for machine in machines]
         waiting: list[tuple[Machine, threading.Event]] = []
         last: Machine | None = None
+        asleep: dict[Machine, int] = {}  # until this call
+        calls = 0
         while True:
             try:
                 while True:
-                    waiting.append(self._arrived.get(timeout=SETTLE))
+                    waiting.append(arrived := self._arrived.get(timeout=SETTLE))
+                    if arrived[0].calls.startswith(MOMENTS) and self.random.random() < SLEEPY:
+                        asleep[arrived[0]] = calls + self.random.choice(SLEEPS)
             except Empty:
                 pass
             if not waiting:
                 if not any(thread.is_alive() for thread in threads):
                     return
                 continue
-            own = [turn for turn in waiting if turn[0] is last]
-            machine, event = chosen = self.random.choice(own if own and self.random.random() < 0.7 else waiting)
+            calls += 1
+            awake = [turn for turn in waiting if asleep.get(turn[0], 0) <= calls] or waiting
+            own = [turn for turn in awake if turn[0] is last]
+            machine, event = chosen = self.random.choice(own if own and self.random.random() < 0.7 else awake)
             waiting.remove(chosen)
             last = machine
             if self.random.random() < self._deaths:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chatseal.capture.image import UNIT_OF_FILES
 from chatseal.errors import StoreFailedError
 from chatseal.format.object_names import CONDEMNED
 from chatseal.objects.memory_store import MemoryStore
@@ -25,7 +26,7 @@ from snapshots.interleaving import DAY, Machine, Turns
 from snapshots.scene import noise
 from snapshots.wrapped_store import needs
 
-UNIT, UNITS = 4096, 9
+UNIT, UNITS = UNIT_OF_FILES, 9
 BACKUPS, PRUNES = 3, 4
 
 
