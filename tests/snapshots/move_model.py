@@ -1,7 +1,7 @@
 """Model of writers, pruners and those who gather packs, in one store (docs/design/prune.md, "Repack"), searched exhaustively.
 
 There is one unit of content, which every snapshot has; a pack is a place where it lies, a snapshot the place that its map tells. The move
-"X>Y" tells that what lay in X lies in Y.
+"X>Y" tells that what lay in X lies in Y; who gathers Y again puts "X+Y>Z", and the first is needed no more.
 
 Every step is one call to the store, or the listing of one folder. More may happen here than in a store, and nothing is lost of it: a list
 of the condemned names any packs and moves, needed or not, so what holds depends on the second look alone; any pack is gathered, at any
@@ -74,8 +74,25 @@ def moves(objects: Names) -> Names:
 @cache
 def moves_from(place: str, objects: Names) -> tuple[tuple[str, str], ...]:
     """The moves of what lay in *place*, with where they lead."""
-    parted = ((name, *name.split(">")) for name in sorted(moves(objects)))
-    return tuple((move, target) for move, source, target in parted if source == place)
+    return tuple((move, target_of(move)) for move in sorted(moves(objects)) if place in sources_of(move))
+
+
+@cache
+def sources_of(move: str) -> Names:
+    return frozenset(move.partition(">")[0].split("+"))
+
+
+@cache
+def target_of(move: str) -> str:
+    return move.partition(">")[2]
+
+
+def gathered_in(source: str, target: str, objects: Names) -> str:
+    """The move of what lies in *source*: it tells of all places from which one is led there."""
+    former = {source}
+    for _ in objects:
+        former |= {place for move in moves(objects) if target_of(move) in former for place in sources_of(move)}
+    return f"{'+'.join(sorted(former))}>{target}"
 
 
 @cache
@@ -109,6 +126,7 @@ class MoveProtocol:
     moves_have_to_be_still_there: bool = True
     condemned_targets_are_doubted: bool = True
     condemned_moves_are_doubted: bool = True
+    later_moves_have_to_free: bool = True
     finished_are_looked_at_anew: bool = True
     patient: bool = False  # no pending gets old
     listed: int = 2 * len(NEW) + 1  # names in a list, or all
@@ -232,13 +250,20 @@ class MoveProtocol:
         trusted |= seen["moves"] - condemned if self.condemned_moves_are_doubted else seen["moves"]
         if self.moves_have_to_be_still_there:
             trusted -= seen["moves"] - there
+
+        def free(move: str) -> bool:
+            return move in trusted and is_sound(target_of(move), trusted)
+
         needed = set[str]()
         waiting = sorted(seen["snapshots"])
         while waiting:
             place = waiting.pop()
             is_free = False
-            for move, target in moves_from(place, seen["moves"]):
-                frees = move in trusted and is_sound(target, trusted)
+            found = moves_from(place, seen["moves"])
+            for move, target in found:
+                frees = free(move)
+                if any(target in sources_of(other) and (free(other) or not self.later_moves_have_to_free) for other, _ in found):
+                    continue  # a later move tells all
                 if self.every_move_is_needed or (frees and not is_free):
                     needed.add(move)
                     waiting += [target] if self.targets_are_needed else []
@@ -259,7 +284,7 @@ class MoveProtocol:
 
         if not move:
             for source in state.objects - moves(state.objects):
-                yield become(target, f"{source}>{target}")
+                yield become(target, gathered_in(source, target, state.objects))
         elif move != "ended":
             yield become(move, "ended")
 
@@ -285,11 +310,12 @@ def _what_matters(seen: dict[str, Names]) -> Seen:
 
 
 def search(
-    protocol: MoveProtocol, writers: int, pruners: int, gatherers: int = 0, *, gathered: int = 0, any_way: bool = False
+    protocol: MoveProtocol, writers: int, pruners: int, gatherers: int = 0, *, gathered: int = 0, gone: bool = False, any_way: bool = False
 ) -> tuple[Collection[State], list[str] | None]:
-    """All states, and the shortest way to a loss, or *any way*, which is found sooner; or None. OLD was *gathered* so many times before."""
+    """All states, and the shortest way to a loss, or *any way*, which is found sooner; or None. OLD was
+    *gathered* so many times before, and may be *gone*."""
     done = frozenset(name for target in NEW[:gathered] for name in (target, f"{OLD}>{target}"))
-    start = State((Writer(),) * writers, (Pruner(),) * pruners, ("ended",) * gathered + ("",) * gatherers, done | {OLD})
+    start = State((Writer(),) * writers, (Pruner(),) * pruners, ("ended",) * gathered + ("",) * gatherers, done if gone else done | {OLD})
     came: dict[State, tuple[State, str] | None] = {start: None}
     waiting = [start]
     at = 0
@@ -348,7 +374,7 @@ class LastPruner:
             objects -= own - needed
             doubted = union_of(lists) if self.what_they_condemned_is_gathered else NOTHING
             for pack in sorted((doubted | {OLD}) & needed & objects - moves(objects)):
-                objects |= {f"{pack}{day}", f"{pack}>{pack}{day}"}
+                objects |= {f"{pack}{day}", gathered_in(pack, f"{pack}{day}", objects)}
             if self.finished_lists_are_dropped:
                 lists = frozenset(names for names in lists if not names.isdisjoint(objects))
             store = Store(objects, places, lists)

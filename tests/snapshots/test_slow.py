@@ -13,12 +13,12 @@ from chatseal.format.object_names import MAPS, MOVES, PACKS
 from chatseal.objects.memory_store import MemoryStore
 from chatseal.sealing.budget import Budget
 from chatseal.snapshots import catalogue, map_chain, pack_writer, places
+from chatseal.snapshots.allowance import Allowance
 from chatseal.snapshots.backup import BackupOptions, backup
 from chatseal.snapshots.config import Config
 from chatseal.snapshots.copy import CopyOptions, copy
 from chatseal.snapshots.forget import forget
 from chatseal.snapshots.prune import PruneOptions, prune
-from chatseal.snapshots.repack import Allowance
 from chatseal.snapshots.restore import restore_stream
 from chatseal.snapshots.sealed_store import SealedStore
 from snapshots import interleaving
