@@ -1,15 +1,20 @@
 """Filling: content comes back the same however it lies in packs, and no frame is fetched twice for it."""
 
 import io
+import os
 import random
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chatseal.format.object_names import PACKS
 from chatseal.sealing.budget import Budget
 from chatseal.snapshots import catalogue, filling, pack_writer, restore
+from chatseal.snapshots.filling import Filler
+from chatseal.snapshots.pack_reader import PackReader
+from chatseal.snapshots.page_map import ZEROS
 from chatseal.snapshots.restore import restore_stream
 from snapshots.scene import noise
 from snapshots.wrapped_store import Bench
@@ -72,3 +77,38 @@ def test_of_ranges_no_frame_is_fetched_twice(bench: Bench, content: bytes, tmp_p
     bench.restore(tmp_path / "out")
     gets = Counter(name for call, name in bench.objects.calls if call == "get" and name.startswith(PACKS))
     assert max(gets.values()) <= 2 + 4, "head and tail of a pack, and its four frames"
+
+
+class File:
+    """A file that is open, as one that is restored is."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def write_at(self, offset: int, data: memoryview) -> None:
+        os.pwrite(self.descriptor, data, offset)
+
+
+@pytest.mark.parametrize("whole_from", [0.0, 2.0])
+def test_units_that_lie_in_one_place_come_back_both(
+    bench: Bench, content: bytes, whole_from: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No writer of ours lets them, but the format does."""
+    monkeypatch.setattr(filling, "WHOLE_FROM", whole_from)
+    table = bench.table()
+    units = table.entries["source/changing"]
+    first, *others = [number for number in range(UNITS) if units.packs[number] == np.bincount(units.packs[units.packs != ZEROS]).argmax()]
+    units.at[others] = units.at[first]
+    expected = bytearray(content)
+    for number in others:
+        expected[number * UNIT : (number + 1) * UNIT] = content[first * UNIT : (first + 1) * UNIT]
+    file = File(tmp_path / "out")
+    try:
+        with PackReader(bench.store, BUDGET) as packs:
+            filler = Filler(table, packs)
+            filler.expect(units)
+            filler.fill(units, file, tick=lambda _: None)
+    finally:
+        os.close(file.descriptor)
+    assert others
+    assert (tmp_path / "out").read_bytes() == expected

@@ -57,7 +57,7 @@ class Filler:
             runs = Runs.of(units, group)
             if not whole or pack is not whole[0]:
                 read(self._packs, pack, runs, place)
-            elif is_new and place.descriptor >= 0:
+            elif is_new and place.descriptor >= 0 and runs.are_apart:
                 self._packs.into(pack, place.descriptor, runs, following=(whole := whole[1:]))
             else:
                 read_whole(self._packs, pack, runs, place, following=(whole := whole[1:]))

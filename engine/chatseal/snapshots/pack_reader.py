@@ -50,7 +50,7 @@ class PackReader:
         return memoryview(self._buffer)[: place.plain]
 
     def into(self, place: PackPlace, descriptor: int, runs: Runs, *, following: Sequence[PackPlace] = ()) -> None:
-        """Write *runs* of a pack's plaintext, one at least, into a file, on all cores. Raises the same, and OSError."""
+        """Write *runs* of a pack's plaintext, one at least and apart, into a file, on all cores. Raises the same, and OSError."""
         self._unseal(place, (descriptor, runs.rows()), following)
 
     def read(self, place: PackPlace, at: int, length: int) -> bytes:

@@ -56,6 +56,14 @@ class Runs(NamedTuple):
         return map(Run, self.offset.tolist(), self.at.tolist(), self.length.tolist())
 
     @property
+    def are_apart(self) -> bool:
+        """Whether no byte of the plaintext is in two."""
+        at, length = self.at, self.length
+        if np.any(at[1:] < at[:-1]):
+            _, at, length = self.in_order_of(at)
+        return bool(np.all(at[1:] >= at[:-1] + length[:-1]))
+
+    @property
     def bytes(self) -> int:
         """How many all of them are."""
         return int(self.length.sum())
