@@ -10,6 +10,7 @@ from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.pack_writer import FRAME_SIZE
 from chatseal.snapshots.page_map import ZEROS, PackPlace
 from chatseal.snapshots.page_table import PageTable, Units
+from chatseal.snapshots.range_reader import RangeReader
 from chatseal.snapshots.runs import Numbers, Runs
 
 WHOLE_FROM = 0.25  # of a pack's frames: if so many are asked for, all of it is fetched, and unsealed on all cores
@@ -74,15 +75,12 @@ class Filler:
         return [place for place, frames in places if frames * FRAME_SIZE >= WHOLE_FROM * place.plain]
 
 
-def fetch(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
-    """Write *runs*, all that is needed of a pack, into *place*, in the better way. Raises the same."""
+def is_better_whole(pack: PackPlace, runs: Runs) -> bool:
+    """Whether a pack of which *runs* are needed is better fetched whole."""
     frames = np.zeros(pack.plain // FRAME_SIZE + 2, np.int64)
     np.add.at(frames, runs.at // FRAME_SIZE, 1)
     np.subtract.at(frames, (runs.at + runs.length - 1) // FRAME_SIZE + 1, 1)
-    if np.count_nonzero(np.cumsum(frames)) * FRAME_SIZE >= WHOLE_FROM * pack.plain:
-        read_whole(packs, pack, runs, place)
-    else:
-        read(packs, pack, runs, place)
+    return bool(np.count_nonzero(np.cumsum(frames)) * FRAME_SIZE >= WHOLE_FROM * pack.plain)
 
 
 def read_whole(packs: PackReader, pack: PackPlace, runs: Runs, place: Place, *, following: Sequence[PackPlace] = ()) -> None:
@@ -92,7 +90,7 @@ def read_whole(packs: PackReader, pack: PackPlace, runs: Runs, place: Place, *, 
         place.write_at(run.offset, plain[run.at : run.at + run.length])
 
 
-def read(packs: PackReader, pack: PackPlace, runs: Runs, place: Place) -> None:
+def read(packs: PackReader | RangeReader, pack: PackPlace, runs: Runs, place: Place) -> None:
     """Write *runs* of a pack into *place*, fetching those ranges of it alone, each frame once. Raises the same."""
     for run in runs.in_order_of(runs.at).each():
         for at in range(0, run.length, PIECE):

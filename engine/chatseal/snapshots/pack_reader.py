@@ -1,7 +1,6 @@
 """Pack reader: plaintext of packs, whole ones unsealed on all cores while the next is fetched, or ranges of them."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,18 +8,16 @@ from types import TracebackType
 from typing import Self
 
 from chatseal import _core
-from chatseal.errors import DamagedError, IntegrityError, WrongKeyError
+from chatseal.errors import DamagedError, WrongKeyError
 from chatseal.objects.object_store import FileObjects
 from chatseal.sealing.budget import Budget
-from chatseal.sealing.reader import SealedReader
 from chatseal.sealing.source import Source
 from chatseal.sealing.unseal import Unseal, exhaust
 from chatseal.snapshots import envelope
 from chatseal.snapshots.page_map import PackPlace
+from chatseal.snapshots.range_reader import RangeReader, disagrees
 from chatseal.snapshots.runs import Runs
 from chatseal.snapshots.sealed_store import SealedStore
-
-READERS_MAX = 8  # packs that are open for ranges at once
 
 
 class PackReader:
@@ -31,7 +28,7 @@ class PackReader:
         self._pool = ThreadPoolExecutor(1, "chatseal-fetch")
         self._hands = ThreadPoolExecutor(budget.threads, "chatseal-unseal")
         self._coming: dict[str, Future[bytes]] = {}
-        self._readers: OrderedDict[str, SealedReader] = OrderedDict()
+        self._ranges = RangeReader(store)
         self._buffer = bytearray()
         self._held = ""  # the pack whose plaintext the buffer holds
         _, runs, frames, _ = budget.for_unsealing(None)
@@ -57,31 +54,12 @@ class PackReader:
         """*length* bytes of a pack's plaintext: from memory if it is there, else by ranges of the object. Raises the same."""
         if self._held == place.name:
             return bytes(memoryview(self._buffer)[at : at + length])
-        reader = self._reader(place)
-        try:
-            reader.seek(at)
-            data = reader.read(length)
-        except IntegrityError as error:
-            raise envelope.named(error, place.name) from None
-        if len(data) != length:
-            raise _disagrees(place)
-        return data
-
-    def _reader(self, place: PackPlace) -> SealedReader:
-        reader = self._readers.pop(place.name, None)
-        if reader is None:
-            reader = self._store.open(place.name, place.length)
-            if reader.size != place.plain:
-                raise _disagrees(place)
-        self._readers[place.name] = reader
-        if len(self._readers) > READERS_MAX:
-            self._readers.popitem(last=False)[1].close()
-        return reader
+        return self._ranges.read(place, at, length)
 
     def _fetch(self, place: PackPlace) -> bytes:
         data = self._store.objects.get(place.name, place.length)
         if len(data) != place.length:
-            raise _disagrees(place)
+            raise disagrees(place)
         return data
 
     @contextmanager
@@ -92,7 +70,7 @@ class PackReader:
             with objects.open_file(place.name) as file:
                 length = os.fstat(file.fileno()).st_size
                 if length != place.length:
-                    raise _disagrees(place)
+                    raise disagrees(place)
                 yield Source(name=place.name, positioned=(file.fileno(), 0, length), length=length)
         else:
             data = memoryview(self._take(place, following))
@@ -116,9 +94,9 @@ class PackReader:
         except WrongKeyError as error:  # it is one of another store
             raise envelope.named(DamagedError(str(error)), name) from None
         except ValueError:  # it is more than there is room for
-            raise _disagrees(place) from None
+            raise disagrees(place) from None
         if done != place.plain:
-            raise _disagrees(place)
+            raise disagrees(place)
 
     def close(self) -> None:
         """Let go of connections and memory."""
@@ -126,15 +104,10 @@ class PackReader:
             future.cancel()
         self._pool.shutdown()
         self._hands.shutdown()
-        while self._readers:
-            self._readers.popitem()[1].close()
+        self._ranges.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _disagrees(place: PackPlace) -> DamagedError:
-    return DamagedError(f"{place.name} is not what its map says")

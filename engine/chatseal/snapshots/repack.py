@@ -4,9 +4,12 @@ first and in their order, so that they are restored as fast as from a store that
 The old packs are left to who prunes: as long as anybody may rely on them, they are needed."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
-from typing import Final, NamedTuple
+from types import TracebackType
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -18,12 +21,13 @@ from chatseal.sealing.seal import SealOptions
 from chatseal.sealing.writer import SealedWriter
 from chatseal.snapshots import pack_writer
 from chatseal.snapshots.choice import Candidate
-from chatseal.snapshots.filling import fetch
+from chatseal.snapshots.filling import is_better_whole, read, read_whole
 from chatseal.snapshots.move import RUNS_MAX, Move
 from chatseal.snapshots.moves import Numbers, Stretches
 from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_map import UNIT_MAX, PackPlace
+from chatseal.snapshots.range_reader import RangeReader
 from chatseal.snapshots.runs import Runs
 from chatseal.snapshots.sealed_store import SealedStore
 from chatseal.snapshots.usage import Keys, Needed, keys_of, stretches_at
@@ -31,7 +35,10 @@ from chatseal.snapshots.window import Window
 
 STRETCHES: Final = 1 << 19  # that are gathered for one move at most: each takes 100 bytes meanwhile
 IN_FLIGHT, MEMORY = 2, 32 << 20
+FETCHERS: Final = 8
 _PLACE_BITS: Final = 32  # of a byte of a pack
+
+_Work = tuple[Numbers, Callable[[], None]]  # what it reads, by number, and what does it
 
 
 class Repacked(NamedTuple):
@@ -118,13 +125,17 @@ class _Gathering:
     def run(self) -> None:
         """Gather everything and send it."""
         window = Window(pack_writer.PLAIN + UNIT_MAX)
-        with Uploads(self._store.objects, objects=IN_FLIGHT, memory=MEMORY) as uploads, PackReader(self._store, self._budget) as reader:
+        with (
+            Uploads(self._store.objects, objects=IN_FLIGHT, memory=MEMORY) as uploads,
+            PackReader(self._store, self._budget) as packs,
+            _Fetchers(self._store, self._budget) as fetchers,
+        ):
             for here in self._packfuls():
                 length = self._order.length[here]
                 ends = np.cumsum(length)
                 self._to[here], self._target[here] = ends - length, len(self._targets)
                 window.move(0, int(ends[-1]))
-                self._fill(window, here, reader)
+                self._fill(window, here, packs, fetchers)
                 if not self._is_lost[here].all():
                     self._send(window, uploads)
             uploads.finish()
@@ -140,16 +151,22 @@ class _Gathering:
                 yield slice(begin, end)
                 begin = end
 
-    def _fill(self, window: Window, here: slice, reader: PackReader) -> None:
-        """Read into *window* what it is to hold. Every source is read once, in the order in which they come first: the pack that is read
-        last is often the next window's first."""
+    def _fill(self, window: Window, here: slice, packs: PackReader, fetchers: "_Fetchers") -> None:
+        """Read into *window* what it is to hold. Every source is read once, whole ones in the order in which they come first: the last is
+        often the next window's first."""
         pack, at, length = self._order.some(here)
         numbers, firsts = np.unique(pack, return_index=True)
+        whole, coming = list[_Work](), list[_Work]()
         for number in numbers[np.argsort(firsts)].tolist():
             some = np.flatnonzero(pack == number)
-            runs = Runs.joined(self._to[here][some], at[some], length[some])
+            place, runs = self._packs[number], Runs.joined(self._to[here][some], at[some], length[some])
+            if is_better_whole(place, runs):
+                whole.append((some, partial(read_whole, packs, place, runs, window)))
+            else:
+                coming.append((some, fetchers.read(place, runs, window)))
+        for some, done in (*whole, *coming):
             try:
-                fetch(reader, self._packs[number], runs, window)
+                done()
             except ObjectMissingError:
                 self._is_lost[here.start + some] = True
 
@@ -183,6 +200,30 @@ class _Gathering:
         columns = [column[chosen] for column in (source, at, self._target[found], self._to[found], length)]
         sources = tuple(self._packs[number] for number in numbers.tolist())
         return Move(sources, tuple(self._targets), *(column.astype(np.uint32) for column in _joined(*columns)))
+
+
+class _Fetchers:
+    """Threads that read ranges of packs, of several at a time, because a store far away makes each wait. As a block they go at its end."""
+
+    def __init__(self, store: SealedStore, budget: Budget) -> None:
+        self._store = store
+        self._pool = ThreadPoolExecutor(FETCHERS, "chatseal-fetch") if budget.threads > 1 else None
+
+    def read(self, place: PackPlace, runs: Runs, window: Window) -> Callable[[], None]:
+        """Begin to read *runs* of a pack into *window*; what it gives waits for the end, and raises what reading raises."""
+        work = partial(self._read, place, runs, window)
+        return self._pool.submit(work).result if self._pool is not None else work
+
+    def _read(self, place: PackPlace, runs: Runs, window: Window) -> None:
+        with RangeReader(self._store) as reader:
+            read(reader, place, runs, window)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 def _apart(source: Numbers, at: Numbers, length: Numbers) -> Numbers:

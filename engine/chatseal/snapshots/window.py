@@ -4,7 +4,8 @@ import numpy as np
 
 
 class Window:
-    """The bytes of a file from `begin` on, `length` of them, zeros at first. For one thread."""
+    """The bytes of a file from `begin` on, `length` of them, zeros at first. `write_at` may be called from several threads for other bytes,
+    the rest from one."""
 
     descriptor = -1  # there is no file
 
