@@ -57,11 +57,10 @@ class Proxy:
         with contextlib.suppress(OSError):  # wakes accept
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._threads[0].join()  # then there are no more connections
         self.cut_all()
         for thread in self._threads:
             thread.join()
-        for one in self._sockets:
-            one.close()
 
     def _accept(self) -> None:
         while True:
@@ -74,11 +73,20 @@ class Proxy:
                 self.connections += 1
                 fault = self.faults[number] if number < len(self.faults) else self.then
                 self._sockets.append(client)
-            thread = threading.Thread(target=self._serve, args=(client, fault), daemon=True)
-            self._threads.append(thread)
+            thread = threading.Thread(target=self._hold, args=(client, fault), daemon=True)
+            self._threads = [one for one in self._threads if one.is_alive()] + [thread]
             thread.start()
 
-    def _serve(self, client: socket.socket, fault: Fault | None) -> None:
+    def _hold(self, client: socket.socket, fault: Fault | None) -> None:
+        """One connection, whose sockets are closed at its end: a long test makes ten thousand."""
+        sockets = [client]
+        self._serve(client, fault, sockets)
+        with self._lock:
+            for one in sockets:
+                self._sockets.remove(one)
+                one.close()
+
+    def _serve(self, client: socket.socket, fault: Fault | None, sockets: list[socket.socket]) -> None:
         kind = fault.kind if fault else None
         with contextlib.suppress(OSError):
             if fault is not None and kind == "refuse":
@@ -94,6 +102,7 @@ class Proxy:
             server = socket.create_connection(("127.0.0.1", self._target))
             with self._lock:
                 self._sockets.append(server)
+                sockets.append(server)
             up = fault if kind in ("cut request", "stall request") else None
             down = fault if kind in ("cut answer", "stall answer", "slow answer") else None
             thread = threading.Thread(target=self._pump, args=(client, server, up), daemon=True)
