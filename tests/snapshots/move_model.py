@@ -348,10 +348,12 @@ class Store(NamedTuple):
         return MoveProtocol().needed(seen)
 
     def unneeded(self) -> Names:
-        """What is there and nobody needs; packs that a list names, and are doubted for ever; what is in lists of which nothing is there."""
-        packs = self.objects - moves(self.objects)
-        return (
-            self.objects - self.needed() | union_of(self.lists) & packs | union_of(self.lists - {n for n in self.lists if n & self.objects})
+        """What is there and nobody needs; and what a list still names, which is doubted for ever: but for moves that lead nowhere any more.
+
+        Those stay with their list as long as a map tells the place from which they led."""
+        nowhere = {name for name in moves(self.objects) if not is_sound(name.split(">")[1], self.objects)}
+        return self.objects - self.needed() | union_of(
+            names for names in self.lists if not names & self.objects or names & self.objects - nowhere
         )
 
 
@@ -363,6 +365,7 @@ class LastPruner:
     moves_are_condemned: bool = True
     the_dead_are_taken_over: bool = True
     what_they_condemned_is_gathered: bool = True
+    where_their_moves_lead_is_gathered: bool = True
     finished_lists_are_dropped: bool = True
 
     def prune(self, store: Store, times: int = 6) -> Store:
@@ -372,8 +375,10 @@ class LastPruner:
             objects, places, lists = store
             needed = store.needed(union_of(lists) | own)
             objects -= own - needed
-            doubted = union_of(lists) if self.what_they_condemned_is_gathered else NOTHING
-            for pack in sorted((doubted | {OLD}) & needed & objects - moves(objects)):
+            doubted = (union_of(lists) if self.what_they_condemned_is_gathered else NOTHING) & needed
+            if self.where_their_moves_lead_is_gathered:
+                doubted |= {name.split(">")[1] for name in moves(union_of(lists) & needed & objects)}
+            for pack in sorted((doubted | {OLD} & needed) & objects - moves(objects)):
                 objects |= {f"{pack}{day}", gathered_in(pack, f"{pack}{day}", objects)}
             if self.finished_lists_are_dropped:
                 lists = frozenset(names for names in lists if not names.isdisjoint(objects))

@@ -20,10 +20,11 @@ from chatseal.snapshots.move import Move
 from chatseal.snapshots.moves import Moves
 from chatseal.snapshots.page_map import PackPlace
 from chatseal.snapshots.page_table import PageTable, Units
-from chatseal.snapshots.prune import PruneOptions, prune
+from chatseal.snapshots.prune import PENDING_LIFE, PruneOptions, prune
 from chatseal.snapshots.usage import Usage
 from oracle import rescue_key
 from snapshots.scene import noise
+from snapshots.test_protocol import condemn
 from snapshots.test_prune import needed, pass_time, referred
 from snapshots.wrapped_store import Bench
 
@@ -229,6 +230,25 @@ def test_a_backup_that_had_looked_before_the_packs_were_condemned_sends_again_wh
         pass_time(days.bench, DAY)
         repacked(days.bench, exclusive=False)
     assert days.all_come_back(tmp_path / "then")
+
+
+def test_a_needed_move_in_the_list_of_a_machine_that_is_gone_goes_with_the_list(days: Days, tmp_path: Path) -> None:
+    """As long as the list is there nobody relies on the move. So what it leads to is gathered once more."""
+    snapshots = [days.next(8) for _ in range(4)]
+    days.forget(*snapshots[:3])
+    repacked(days.bench)
+    (move_of_before,) = days.bench.names(MOVES)
+    condemn(days.bench, move_of_before)
+    pass_time(days.bench, 2 * DAY)
+    assert repacked(days.bench, exclusive=False).repacked == 0, "its machine may come back"
+    pass_time(days.bench, PENDING_LIFE)
+    for _ in range(3):
+        repacked(days.bench, exclusive=False)
+        pass_time(days.bench, DAY)
+    assert days.all_come_back(tmp_path)
+    assert move_of_before not in days.bench.names(MOVES)
+    assert days.bench.names(CONDEMNED) == set()
+    assert referred(days.bench) == needed(days.bench)
 
 
 def test_a_move_that_is_damaged_is_told_and_stops_a_prune(days: Days, tmp_path: Path) -> None:

@@ -220,9 +220,11 @@ class _Prune:
     # --- repack ---
 
     def _chosen(self, seen: Survey) -> list[Candidate]:
-        """What is to be gathered. Also what is needed and in a list that has nobody any more: as long as the list is there, nobody relies
-        on what it names, and what was moved there would keep its old place."""
+        """What is to be gathered. Also what is needed and in a list that has nobody any more, or where a move leads that is: as long as the
+        list is there, nobody relies on what it names, and what was moved so would keep its old place."""
         live = self._live_lists(seen)
+        nobodys = seen.condemned - live
+        dropped = nobodys.union(*(seen.leads[name] for name in nobodys & seen.needed.moves))
         spared = {*seen.announced, *live, *(seen.needed.packs - seen.there.keys())}
         options = self._options
         return choose(
@@ -231,5 +233,5 @@ class _Prune:
             spared,
             max_unused=options.max_unused,
             max_fragmentation=options.max_fragmentation,
-            dropped=seen.condemned - live,
+            dropped=dropped,
         )

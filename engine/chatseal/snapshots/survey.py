@@ -25,14 +25,15 @@ Infos = dict[str, ObjectInfo]
 @dataclass(frozen=True, slots=True)
 class Survey:
     """`there` is what can be referred to; `announced` what backups that are about to end need; `needed` what snapshots need of packs and
-    moves, whose packs are numbers of `packs`; `needed_names` all that must stay. `lists` are the lists of the condemned, with what they
-    name, `condemned` all of that."""
+    moves, whose packs are numbers of `packs`; `needed_names` all that must stay; `leads` the packs to which each move leads. `lists` are
+    the lists of the condemned, with what they name, `condemned` all of that."""
 
     there: Infos
     announced: frozenset[str]
     packs: PackList
     needed: Needed
     needed_names: frozenset[str]
+    leads: dict[str, frozenset[str]]
     lists: dict[str, tuple[ObjectInfo, frozenset[str]]]
     condemned: frozenset[str]
 
@@ -48,7 +49,9 @@ def survey(store: SealedStore) -> Survey:
     condemned = frozenset().union(*(names for _, names in lists.values()))
     still = infos(store, object_names.PACKS, object_names.MOVES) if found else Infos()
     needed = usage.needed(Moves(found, usage.packs, still), condemned | (found.keys() - still.keys()))
-    return Survey(there, announced, usage.packs, needed, announced | maps | needed.packs | needed.moves, lists, condemned)
+    names = announced | maps | needed.packs | needed.moves
+    leads = {name: frozenset(place.name for place in move.targets) for name, move in found.items()}
+    return Survey(there, announced, usage.packs, needed, names, leads, lists, condemned)
 
 
 def infos(store: SealedStore, *folders: str) -> Infos:
