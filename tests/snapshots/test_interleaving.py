@@ -62,8 +62,9 @@ class Run:
         for _ in range(PRUNES):
             known = sorted(self.reported)
             for snapshot in self.random.sample(known, max(0, len(known) - 2)):
-                self.reported.pop(snapshot, None)  # the other may have forgotten it since
-                forget(store, [f"snapshots/1-{snapshot}"])
+                if snapshot in self.reported and len(self.reported) > 1:  # the other may have forgotten it since, or all others
+                    del self.reported[snapshot]
+                    forget(store, [f"snapshots/1-{snapshot}"])
             prune(store, PruneOptions(max_unused=Allowance(), max_fragmentation=Allowance(), threads=1))
 
 
