@@ -11,6 +11,7 @@ from chatseal.errors import ChatsealError
 from chatseal.format.object_names import CONFIG_NAME, epoch_of, is_name
 from chatseal.keys.slots import Opener
 from chatseal.objects.object_store import ObjectStore
+from chatseal.objects.uploads import Uploads
 from chatseal.snapshots import backup as backups
 from chatseal.snapshots import catalogue, config_object, forget, places
 from chatseal.snapshots.config_object import ConfigObject
@@ -62,7 +63,10 @@ def test_what_a_run_had_sent_before_a_new_epoch_is_sent_again(store: Store, sour
     """An epoch must not lean on packs of the one before, also not on those that a run which was cut off has left."""
     fill(source)
 
-    def cut(*_: object) -> None:
+    def cut(*arguments: object) -> None:
+        uploads = arguments[-1]
+        assert isinstance(uploads, Uploads)
+        uploads.finish()  # else what is on its way may not arrive
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
