@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,12 @@ def test_what_is_not_there_and_methods_that_are_not(service: Running) -> None:
 
 
 def test_headers_have_a_limit(service: Running) -> None:
-    answer = spoken(service, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000)  # and no end
-    assert answer[9:12] in (b"400", b"431")
+    answers = []
+    for _ in range(20):  # who closes while something is unread resets the connection, and then the answer may be lost (RFC 9112, 9.6)
+        with suppress(ConnectionResetError):
+            answers.append(spoken(service, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000))  # and no end
+            break
+    assert [answer[9:12] in (b"400", b"431") for answer in answers] == [True]
 
 
 def test_health_readiness_numbers_and_description(service: Running) -> None:
