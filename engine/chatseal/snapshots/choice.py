@@ -1,18 +1,17 @@
 """Choice: which packs are to be gathered anew, because much of them is needed by nobody or the newest snapshots lie scattered in them."""
 
-from collections.abc import Container
-from typing import Final, NamedTuple
+from collections.abc import Callable, Container
+from typing import NamedTuple
 
 import numpy as np
 
 from chatseal.snapshots.allowance import Allowance
+from chatseal.snapshots.filling import frames_of_packs
 from chatseal.snapshots.moves import Numbers, Stretches
 from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.pack_writer import FRAME_SIZE
 from chatseal.snapshots.page_map import PackPlace
 from chatseal.snapshots.usage import Needed
-
-_FRAME_BITS: Final = 32  # of a key that tells pack and frame
 
 
 class Candidate(NamedTuple):
@@ -44,30 +43,24 @@ def choose(
     chosen = {one.number: one for one in found if one.place.name in dropped and one.place.name not in spared}
     left = [one for one in found if one.place.name not in spared]
 
-    excess = sum(one.excess for one in found) - sum(one.excess for one in chosen.values())
-    limit = max_fragmentation.bytes_of(sum(one.newest for one in found))
-    for one in sorted((one for one in left if one.excess), key=lambda one: one.excess / one.newest, reverse=True):
-        if excess <= limit:
-            break
-        if one.number not in chosen:
+    def take(too_much: Callable[[Candidate], float], share: Callable[[Candidate], float], limit: float) -> None:
+        """Choose more, those with the greatest *share* first, until those that are left have no more than *limit* of what is too much."""
+        rest = sum(too_much(one) for one in found if one.number not in chosen)
+        for one in sorted((one for one in left if too_much(one) and one.number not in chosen), key=share, reverse=True):
+            if rest <= limit:
+                break
             chosen[one.number] = one
-            excess -= one.excess
+            rest -= too_much(one)
 
-    unused = sum(one.unused for one in found) - sum(one.unused for one in chosen.values())
-    limit = max_unused.bytes_of(sum(one.place.length for one in found))
-    for one in sorted((one for one in left if one.unused), key=lambda one: one.unused / one.place.length, reverse=True):
-        if unused <= limit:
-            break
-        if one.number not in chosen:
-            chosen[one.number] = one
-            unused -= one.unused
+    newest, length = sum(one.newest for one in found), sum(one.place.length for one in found)
+    take(lambda one: one.excess, lambda one: one.excess / one.newest, max_fragmentation.bytes_of(newest))
+    take(lambda one: one.unused, lambda one: one.unused / one.place.length, max_unused.bytes_of(length))
     return list(chosen.values())
 
 
 def _candidates(needed: Needed, packs: PackList) -> list[Candidate]:
     used, newest = (_bytes(stretches, len(packs)) for stretches in (needed.stretches, needed.newest))
-    frames = np.unique(needed.newest.pack << _FRAME_BITS | needed.newest.at // FRAME_SIZE) >> _FRAME_BITS
-    unsealed = np.bincount(frames, minlength=len(packs)) * FRAME_SIZE
+    unsealed = frames_of_packs(needed.newest.pack, needed.newest.at, len(packs)) * FRAME_SIZE
     found = []
     for number in np.flatnonzero(used).tolist():
         place = packs[number]

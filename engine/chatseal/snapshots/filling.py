@@ -67,8 +67,7 @@ class Filler:
     def _needed_whole(self, units: Units, groups: Sequence[Numbers]) -> list[PackPlace]:
         """The packs of *groups* that are better fetched whole, in this order."""
         if self._told:
-            counted = _distinct(np.concatenate(self._told)) >> _FRAME_BITS
-            self._frames += np.bincount(counted, minlength=len(self._frames))
+            self._frames += _count(np.concatenate(self._told), len(self._frames))
             self._told.clear()
         numbers = [int(units.packs[group[0]]) for group in groups]
         places = [(self._table.packs[number], int(self._frames[number])) for number in numbers]
@@ -98,7 +97,16 @@ def read(packs: PackReader | RangeReader, pack: PackPlace, runs: Runs, place: Pl
             place.write_at(run.offset + at, memoryview(data))
 
 
-def _frames(packs: NDArray[np.uint32], at: NDArray[np.uint32]) -> Numbers:
+def frames_of_packs(packs: Numbers, at: Numbers, count: int) -> Numbers:
+    """In how many frames of each of *count* packs bytes *at* of *packs* lie, of which some may be in one."""
+    return _count(_frames(packs, at), count)
+
+
+def _count(frames: Numbers, count: int) -> Numbers:
+    return np.bincount(_distinct(frames) >> _FRAME_BITS, minlength=count)
+
+
+def _frames(packs: "NDArray[np.uint32] | Numbers", at: "NDArray[np.uint32] | Numbers") -> Numbers:
     return packs.astype(np.int64) << _FRAME_BITS | (at // FRAME_SIZE)
 
 

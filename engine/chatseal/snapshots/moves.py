@@ -48,7 +48,7 @@ class BoundMove:
     def __init__(self, name: str, found: Move, packs: PackList) -> None:
         self.name = name
         sources, targets = (packs.add_all(places).astype(np.int64) for places in (found.sources, found.targets))
-        keys = _key(sources[found.source], found.at.astype(np.int64))
+        keys = place_key(sources[found.source], found.at.astype(np.int64))
         order = np.argsort(keys, kind="stable")
         self._keys, self._lengths = keys[order], found.length[order].astype(np.int64)
         self._targets, self._to = targets[found.target[order]], found.to[order].astype(np.int64)
@@ -61,8 +61,8 @@ class BoundMove:
         if not len(near):
             return near[:0], Stretches(near[:0], near[:0], near[:0])
         pack, at, length = (column[near] for column in stretches)
-        run = np.maximum(np.searchsorted(self._keys, _key(pack, at), "right") - 1, 0)
-        within = _key(pack, at) - self._keys[run]
+        run = np.maximum(np.searchsorted(self._keys, place_key(pack, at), "right") - 1, 0)
+        within = place_key(pack, at) - self._keys[run]
         hit = np.flatnonzero((within >= 0) & (within + length <= self._lengths[run]))  # in another pack it would be far away
         run, within = run[hit], within[hit]
         return near[hit], Stretches(self._targets[run], self._to[run] + within, length[hit])
@@ -179,7 +179,8 @@ def read(store: SealedStore, name: str) -> Move:
     return move.parse(store.read_kept(name, move.LONGEST))
 
 
-def _key(pack: Numbers, at: Numbers) -> Numbers:
+def place_key(pack: Numbers, at: Numbers) -> Numbers:
+    """A number for each byte of a pack, which ascends by both."""
     return pack << 32 | at
 
 

@@ -23,7 +23,7 @@ from chatseal.snapshots import pack_writer
 from chatseal.snapshots.choice import Candidate
 from chatseal.snapshots.filling import is_better_whole, read, read_whole
 from chatseal.snapshots.move import RUNS_MAX, Move
-from chatseal.snapshots.moves import Numbers, Stretches
+from chatseal.snapshots.moves import Numbers, Stretches, place_key
 from chatseal.snapshots.pack_list import PackList
 from chatseal.snapshots.pack_reader import PackReader
 from chatseal.snapshots.page_map import UNIT_MAX, PackPlace
@@ -36,7 +36,6 @@ from chatseal.snapshots.window import Window
 STRETCHES: Final = 1 << 19  # that are gathered for one move at most: each takes 100 bytes meanwhile
 IN_FLIGHT, MEMORY = 2, 32 << 20
 FETCHERS: Final = 8
-_PLACE_BITS: Final = 32  # of a byte of a pack
 
 _Work = tuple[Numbers, Callable[[], None]]  # what it reads, by number, and what does it
 
@@ -229,7 +228,7 @@ class _Fetchers:
 def _apart(source: Numbers, at: Numbers, length: Numbers) -> Numbers:
     """The numbers of stretches that do not lie over one another, ascending by source and place; the first of several at one place."""
     order = np.lexsort((at, source))
-    begins = source[order] << _PLACE_BITS | at[order]
+    begins = place_key(source[order], at[order])
     ends = np.maximum.accumulate(begins + length[order])
     return order[np.flatnonzero(np.append(True, begins[1:] >= ends[:-1]))]
 
