@@ -343,15 +343,17 @@ X, Y, Z = (PackPlace(f"packs/1-{letter * 32}", 900, 1000) for letter in "abc")
 M, N = (f"moves/1-{letter * 32}" for letter in "de")
 
 
-def needed_of_x(moves: dict[str, tuple[PackPlace, PackPlace]], there: set[PackPlace], doubtful: set[str]) -> set[str]:
-    """What is needed of a snapshot with one unit, which its map puts into X, when *moves* have moved it from pack to pack."""
+def needed_of_x(moves: dict[str, tuple[PackPlace, ...]], there: set[PackPlace], doubtful: set[str]) -> set[str]:
+    """What is needed of a snapshot with one unit, which its map puts into X, when *moves* have moved it from packs to the last of each."""
     usage = Usage()
     table = PageTable(prints=False, packs=usage.packs)
     units = table.entries["a"] = Units(Entry("a", "file", 100), 4096, 1, prints=False)
     units.packs[:] = table.packs.add(X)
     usage.add(table)
-    run = [np.array([number], np.uint32) for number in (0, 0, 0, 0, 100)]
-    found = {name: Move((source,), (target,), *run) for name, (source, target) in moves.items()}
+    found = {}
+    for name, (*sources, target) in moves.items():
+        columns = [range(len(sources)), *[[number] * len(sources) for number in (0, 0, 0, 100)]]
+        found[name] = Move(tuple(sources), (target,), *(np.array(column, np.uint32) for column in columns))
     needed = usage.needed(Moves(found, usage.packs, {place.name for place in there}), doubtful)
     return {*needed.packs, *needed.moves}
 
@@ -372,10 +374,16 @@ def needed_of_x(moves: dict[str, tuple[PackPlace, PackPlace]], there: set[PackPl
         ({M: (X, Y), N: (Y, Z)}, {X, Y, Z}, {N}, {M, N, Y.name, Z.name}),
         ({M: (X, Y), N: (Y, Z)}, {X, Y, Z}, {Y.name}, {M, N, Z.name}),
         ({M: (X, Y), N: (Y, Z)}, {X, Z}, {Z.name}, {M, N, X.name, Y.name, Z.name}),
+        ({M: (X, Y), N: (X, Y, Z)}, {X, Y, Z}, set(), {N, Z.name}),  # N was made later, and tells all
+        ({M: (X, Y), N: (X, Y, Z)}, {X, Z}, set(), {N, Z.name}),
+        ({M: (X, Y), N: (X, Y, Z)}, {X, Y, Z}, {M, Y.name}, {N, Z.name}),
+        ({M: (X, Y), N: (X, Y, Z)}, {X, Y, Z}, {N}, {M, N, Y.name, Z.name}),
+        ({M: (X, Y), N: (X, Y, Z)}, {X, Y, Z}, {Z.name}, {M, N, Y.name, Z.name}),
+        ({M: (X, Y), N: (X, Y, Z)}, {X, Y}, set(), {M, N, Y.name, Z.name}),
     ],
 )
 def test_a_move_frees_a_pack_only_if_all_that_it_leads_to_is_sure_to_stay(
-    moves: dict[str, tuple[PackPlace, PackPlace]], there: set[PackPlace], doubtful: set[str], needed: set[str]
+    moves: dict[str, tuple[PackPlace, ...]], there: set[PackPlace], doubtful: set[str], needed: set[str]
 ) -> None:
     """And whatever a unit can be followed to is needed, by whichever move."""
     assert needed_of_x(moves, there, doubtful) == needed
